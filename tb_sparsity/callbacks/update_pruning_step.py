@@ -1,0 +1,159 @@
+"""The callback that goes with every training of a pruned model."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import keras
+
+from tb_sparsity.measure import training_step
+from tb_sparsity.pruning.api import collect_wrappers
+from tb_sparsity.pruning.wrapper import PruneLowMagnitude
+from tb_sparsity.schedules import PruningSchedule, last_update
+
+_SHORTFALL = 1e-6  # of sparsity, below which a schedule counts as having reached its end
+
+
+class UpdatePruningStep(keras.callbacks.Callback):
+    """Checks that pruning can do what it is configured to, and leaves exact zeros behind.
+
+    Needed in every `fit` of a pruned model. At its start it warns, once, if the schedule doesn't fit into the
+    steps that are trained. At the end of each epoch and of training it sets the stored weights to zero where
+    their masks cut them. (Counting steps and updating masks happen inside the training step.)
+
+    Example:
+
+    ```python
+    model.fit(x, y, callbacks=[tb_sparsity.UpdatePruningStep()])
+    ```
+
+    In a training loop of your own:
+
+    ```python
+    callback = tb_sparsity.UpdatePruningStep()
+    callback.set_model(model)
+    callback.on_train_begin()
+    for epoch in range(epochs):
+        for x, y in batches:
+            model.train_on_batch(x, y)
+        callback.on_epoch_end(epoch)
+    callback.on_train_end()
+    ```
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._start = 0
+        self._checked = False
+
+    def set_model(self, model: keras.Model) -> None:
+        """Called by `fit` before anything is traced; lets the wrappers train."""
+        super().set_model(model)
+        self._allow_training(True)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Lets the wrappers train."""
+        self._allow_training(True)
+        self._checked = False
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Checks the schedules, as soon as the number of steps is known."""
+        if self._checked:
+            return
+        wrappers = collect_wrappers(self.model)
+        step = training_step(self.model)
+        params = self.params or {}
+        steps_per_epoch = params.get("steps")
+        if steps_per_epoch is None:  # a generator: the first epoch tells
+            steps_per_epoch = step - self._start if step > self._start else None
+        if "epochs" not in params or (wrappers and steps_per_epoch is None):
+            self._start = step
+            return
+        self._checked = True
+        last_step = step + (params["epochs"] - epoch) * (steps_per_epoch or 0)
+        problems = _problems(wrappers, step, last_step, steps_per_epoch)
+        if problems:
+            warnings.warn("\n".join(problems), UserWarning, stacklevel=2)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Masks the stored weights."""
+        self._apply_masks()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Masks the stored weights; the next training needs the callback again."""
+        self._apply_masks()
+        self._allow_training(False)
+
+    def _allow_training(self, allowed: bool) -> None:
+        for wrapper in collect_wrappers(self.model):
+            wrapper.has_step_callback = allowed
+
+    def _apply_masks(self) -> None:
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()
+        for wrapper in collect_wrappers(self.model):
+            wrapper.apply_masks()
+
+
+def _problems(
+    wrappers: list[PruneLowMagnitude], step: int, last_step: int, steps_per_epoch: int | None
+) -> list[str]:
+    """What this fit, of the steps `step + 1` to `last_step`, can't do; nothing if all is well."""
+    if not wrappers:
+        return [
+            "No layer of this model is pruned: `UpdatePruningStep` has nothing to do. Pass the model through "
+            "`prune_low_magnitude` before `compile`, and train what it returns."
+        ]
+    layers_of: dict[str, list[PruneLowMagnitude]] = {}
+    for wrapper in wrappers:
+        layers_of.setdefault(repr(wrapper.pruning_schedule), []).append(wrapper)
+    found = []
+    for members in layers_of.values():
+        problem = _problem(members[0].pruning_schedule, step, last_step, steps_per_epoch)
+        if problem:
+            found.append(f"- {_layers(members)}: {problem}")
+    if not found:
+        return []
+    return [f"Pruning can't finish in this fit, which trains steps {step + 1:,} to {last_step:,}:", *found]
+
+
+def _problem(schedule: PruningSchedule, step: int, last_step: int, steps_per_epoch: int | None) -> str | None:
+    due = last_update(schedule, last_step)
+    if due is None:
+        first = schedule.begin_step or schedule.frequency
+        if 0 <= schedule.end_step < first:
+            first = schedule.end_step
+        return (
+            f"nothing will be pruned. The first mask update is at step {first:,}, after the last step "
+            f"(begin_step={schedule.begin_step:,}, frequency={schedule.frequency:,}). "
+            f"Lower `begin_step` or `frequency`, or {_train_until(first, last_step, steps_per_epoch)}."
+        )
+    end = schedule.end_step
+    if not step < end or end <= last_step:
+        return None
+    reached, final = (float(keras.ops.convert_to_numpy(schedule(at)[1])) for at in (due, end))
+    if reached >= final - _SHORTFALL:
+        return None
+    return (
+        f"the schedule ends at step {end:,} with {_percent(final)} sparsity, but the last mask update in this fit, "
+        f"at step {due:,}, sets {_percent(reached)}. Set `end_step` to {last_step:,} or less, or "
+        f"{_train_until(end, last_step, steps_per_epoch)}."
+    )
+
+
+def _train_until(target: int, last_step: int, steps_per_epoch: int | None) -> str:
+    if not steps_per_epoch:
+        return f"train until step {target:,}"
+    more = math.ceil((target - last_step) / steps_per_epoch)
+    return f"train until step {target:,} ({more} more epoch{'s' if more > 1 else ''} of {steps_per_epoch:,} steps)"
+
+
+def _layers(wrappers: list[PruneLowMagnitude]) -> str:
+    names = [w.layer.name for w in wrappers]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

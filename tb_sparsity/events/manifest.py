@@ -1,0 +1,184 @@
+"""The manifest: what a run is. Schedules are sampled into it here, and it is turned into JSON for the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tb_sparsity.events.manifest_pb2 import Manifest, Schedule, Weight
+
+FORMAT_MAJOR = 1
+FORMAT_MINOR = 0
+
+# The page's curve lies within SAMPLING_TOLERANCE of the schedule: half of what the format promises, so that
+# rounding to float32 and jumps smaller than the search looks at are covered as well.
+SAMPLING_TOLERANCE = 5e-4
+_GRID = 4096
+
+
+def describe_schedule(schedule: Any, last_step: int | None = None) -> Schedule:
+    """Describes a schedule, its target sampled, as a message of the manifest.
+
+    Args:
+        schedule: Callable `step -> (should_prune, sparsity)`; its `begin_step`, `end_step`, `frequency` and
+            `get_config` are used where it has them.
+        last_step: Where to stop sampling a schedule without an end.
+
+    Returns:
+        The `Schedule` message. Without samples if the schedule can't be evaluated outside of training.
+    """
+    begin = int(getattr(schedule, "begin_step", 0))
+    end = int(getattr(schedule, "end_step", -1))
+    message = Schedule(
+        class_name=type(schedule).__name__, begin_step=begin, frequency=int(getattr(schedule, "frequency", 1))
+    )
+    if end >= 0:
+        message.end_step = end
+    try:
+        message.config = json.dumps(schedule.get_config(), default=repr)
+    except Exception:  # whatever a user's method raises: the log does without
+        message.config = "{}"
+    until = end if end >= 0 else max(begin, last_step or 0)
+    try:
+        steps, values = sample_target(lambda s: schedule(s)[1], begin, until)
+    except Exception:
+        return message
+    message.target_step.extend(steps)
+    message.target_value.extend(values)
+    return message
+
+
+def sample_target(target: Callable[[Any], Any], begin: int, end: int) -> tuple[list[int], list[float]]:
+    """Samples a function of the step so that straight lines between the samples follow it.
+
+    Args:
+        target: Sparsity at a step; given an int64 array if it takes one, else ints one by one.
+        begin: First step.
+        end: Last step.
+
+    Returns:
+        `(steps, values)`: both ends included. Every jump is found that stands out of a grid of 4,096 steps.
+
+    Example:
+
+    >>> sample_target(lambda step: step / 10, 0, 10)
+    ([0, 10], [0.0, 1.0])
+    """
+    steps = np.unique(np.linspace(begin, end, min(end - begin, _GRID) + 1).round().astype(np.int64))
+    values = _evaluate(target, steps)
+    while True:
+        rises, runs = np.diff(values), np.diff(steps)
+        steep = np.flatnonzero((np.abs(rises) > SAMPLING_TOLERANCE) & (runs > 1))
+        middle = (steps[steep] + steps[steep + 1]) // 2
+        found = _evaluate(target, middle)
+        # A smooth curve may be steep all over: what matters is where a straight line would miss it, or a jump.
+        line = values[steep] + rises[steep] * (middle - steps[steep]) / runs[steep]
+        bent = (np.abs(found - line) > SAMPLING_TOLERANCE / 8) | (np.abs(rises[steep]) > 16 * SAMPLING_TOLERANCE)
+        if not bent.any():
+            break
+        steps = np.insert(steps, steep[bent] + 1, middle[bent])
+        values = np.insert(values, steep[bent] + 1, found[bent])
+    keep = _straightened(steps, values)
+    return steps[keep].tolist(), values[keep].tolist()
+
+
+def _evaluate(target: Callable[[Any], Any], steps: np.ndarray) -> np.ndarray:
+    if not steps.size:
+        return np.empty(0)
+    try:
+        values = np.asarray(target(steps), dtype=np.float64)
+    except Exception:  # written for single steps
+        values = np.empty(0)
+    if values.shape != steps.shape:
+        values = np.array([float(np.asarray(target(int(step)))) for step in steps])
+    if not np.isfinite(values).all():
+        raise ValueError("the schedule gives a sparsity that isn't finite")
+    return values
+
+
+def _straightened(steps: np.ndarray, values: np.ndarray) -> list[int]:
+    """Indices to keep: from each kept point the line goes as far as all points between stay within tolerance."""
+    keep = [0]
+    low, high, reach = -np.inf, np.inf, 0
+    for i in range(1, len(steps)):
+        anchor = keep[-1]
+        run = float(steps[i] - steps[anchor])
+        rise = float(values[i] - values[anchor])
+        if not low <= rise / run <= high:
+            keep.append(reach)
+            run, rise = float(steps[i] - steps[reach]), float(values[i] - values[reach])
+            low, high = -np.inf, np.inf
+        low = max(low, (rise - SAMPLING_TOLERANCE) / run)
+        high = min(high, (rise + SAMPLING_TOLERANCE) / run)
+        reach = i
+    if reach:
+        keep.append(reach)
+    return keep
+
+
+def to_json(serialized: bytes) -> dict[str, Any]:
+    """A serialised manifest as the page gets it.
+
+    Raises:
+        google.protobuf.message.DecodeError: If the bytes are no manifest.
+    """
+    manifest = Manifest.FromString(serialized)
+    return {
+        "format_version": f"{manifest.format_major}.{manifest.format_minor}",
+        "newer": manifest.format_major > FORMAT_MAJOR,
+        "writer_version": manifest.writer_version,
+        "keras_version": manifest.keras_version,
+        "keras_backend": manifest.keras_backend,
+        "update_freq": manifest.update_freq,
+        "first_step": manifest.first_step,
+        "steps_per_epoch": _optional(manifest, "steps_per_epoch"),
+        "total_steps": _optional(manifest, "total_steps"),
+        "weights": [_weight_json(weight) for weight in manifest.weights],
+        "schedules": [_schedule_json(schedule) for schedule in manifest.schedules],
+    }
+
+
+def _weight_json(weight: Weight) -> dict[str, Any]:
+    kind = weight.WhichOneof("pattern")
+    pattern: dict[str, Any] = {"type": "element"}
+    if kind == "block":
+        block = weight.block
+        pattern = {"type": "block", "height": block.height, "width": block.width, "pooling": block.pooling}
+    elif kind == "n_of_m":
+        pattern = {"type": "n_m", "n": weight.n_of_m.n, "m": weight.n_of_m.m}
+    return {
+        "name": weight.name,
+        "layer": weight.layer,
+        "layer_class": weight.layer_class,
+        "shape": list(weight.shape),
+        "size": weight.size,
+        "dtype": weight.dtype,
+        "pattern": pattern,
+        "schedule": _optional(weight, "schedule"),
+    }
+
+
+def _schedule_json(schedule: Schedule) -> dict[str, Any]:
+    try:
+        config = json.loads(schedule.config or "{}")
+    except ValueError:
+        config = {}
+    return {
+        "class_name": schedule.class_name,
+        "config": config,
+        "begin_step": schedule.begin_step,
+        "end_step": _optional(schedule, "end_step"),
+        "frequency": schedule.frequency,
+        # float32 on the wire: its shortest decimals, not the digits of the double nearest to it
+        "target": {
+            "step": list(schedule.target_step),
+            "value": [float(str(np.float32(v))) for v in schedule.target_value],
+        },
+    }
+
+
+def _optional(message: Any, field: str) -> int | None:
+    return getattr(message, field) if message.HasField(field) else None

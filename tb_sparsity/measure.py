@@ -1,0 +1,196 @@
+"""A model -> one compact table of numbers: zeros, thresholds, churn and steps, read in one compiled call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from tb_sparsity.events.names import TOTAL_MODEL, TOTAL_PRUNED, tag
+from tb_sparsity.pruning.api import collect_wrappers
+from tb_sparsity.pruning.masks import count_true
+from tb_sparsity.pruning.registry import prunable_weights
+from tb_sparsity.pruning.wrapper import PrunedWeight, PruneLowMagnitude
+
+
+@dataclass(frozen=True)
+class TrackedWeight:
+    """A weight under its name in the log, and the wrapper that prunes it, if one does."""
+
+    name: str
+    layer_name: str
+    layer: keras.layers.Layer
+    variable: keras.Variable
+    prunable: bool
+    wrapper: PruneLowMagnitude | None = None
+    pruned: PrunedWeight | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return prod(self.variable.shape)
+
+
+def tracked_weights(model: keras.Model) -> list[TrackedWeight]:
+    """All weights of a built model, each once, under names that pruning doesn't change.
+
+    A name is made of layer names from the model's own layers down to the variable; the model's name and the
+    pruning wrappers are left out: `conv2d/kernel`, in a nested model `backbone/conv2d/kernel`.
+    """
+    seen: set[int] = set()
+    names: set[str] = set()
+    found = []
+    for weight in _walk(model, "", None):
+        if id(weight.variable) in seen:
+            continue
+        seen.add(id(weight.variable))
+        name, n = weight.name, 1
+        while name in names:  # two sublayers of one name in one layer
+            name, n = f"{weight.name}_{n}", n + 1
+        names.add(name)
+        found.append(weight if name == weight.name else TrackedWeight(**{**vars(weight), "name": name}))
+    return found
+
+
+def _walk(layer: Any, path: str, wrapper: PruneLowMagnitude | None) -> Iterator[TrackedWeight]:
+    if isinstance(layer, PruneLowMagnitude):
+        yield from _walk(layer.layer, path, layer)
+        return
+    pruned = {id(p.weight): p for p in wrapper.pruned_weights} if wrapper else {}
+    prunable = {id(v) for v in prunable_weights(layer)} if layer.built else set()
+    for variable, owner_path in _own_variables(layer, path):
+        yield TrackedWeight(
+            name=f"{owner_path}/{variable.name}" if owner_path else variable.name,
+            layer_name=path,
+            layer=layer,
+            variable=variable,
+            prunable=id(variable) in prunable,
+            wrapper=wrapper,
+            pruned=pruned.get(id(variable)),
+        )
+    if not pruned and not prunable:
+        for sub in layer._flatten_layers(include_self=False, recursive=False):
+            yield from _walk(sub, f"{path}/{_name(sub)}" if path else _name(sub), None)
+
+
+def _own_variables(layer: Any, path: str) -> Iterator[tuple[Any, str]]:
+    """A layer's weights; those of its parts (a recurrent layer's cell) too if they are what it prunes."""
+    for variable in layer._trainable_variables + layer._non_trainable_variables:
+        yield variable, path
+    if layer.built and prunable_weights(layer):
+        for sub in layer._flatten_layers(include_self=False, recursive=False):
+            yield from _own_variables(sub, f"{path}/{_name(sub)}")
+
+
+def _name(layer: Any) -> str:
+    return _name(layer.layer) if isinstance(layer, PruneLowMagnitude) else layer.name
+
+
+def pruned_or_prunable(weights: list[TrackedWeight]) -> list[TrackedWeight]:
+    """The weights a log is about: those that are pruned; in a model without pruning those that could be."""
+    pruned = [w for w in weights if w.pruned]
+    return pruned or [w for w in weights if w.prunable and w.variable.trainable]
+
+
+def training_step(model: keras.Model) -> int:
+    """Training steps taken: the wrappers' count, which goes on after recompiling; without any, the optimizer's."""
+    _sync(model)
+    counters = [wrapper.pruning_step for wrapper in collect_wrappers(model) if wrapper.built]
+    optimizer = getattr(model, "optimizer", None)
+    if not counters and optimizer is not None:
+        counters = [optimizer.iterations]
+    return max((int(ops.convert_to_numpy(counter)) for counter in counters), default=0)
+
+
+class Meter:
+    """Measures a model's sparsity in one call, whatever the number of layers.
+
+    Zeros are counted exactly, in the effective weights (the stored weight under its mask).
+
+    Args:
+        model: A built model. For churn the meter keeps the masks of the last measurement, 1 byte a weight.
+    """
+
+    def __init__(self, model: keras.Model):
+        self._model = model
+        weights = tracked_weights(model)
+        self.weights = pruned_or_prunable(weights)
+        self._counted = [w for w in weights if w.variable.trainable or w.pruned]
+        self._trainable = [w for w in weights if w.variable.trainable]
+        self._steps = {w.layer_name: w.wrapper.pruning_step for w in self.weights if w.wrapper}
+        self._pruned = [w for w in self.weights if w.pruned]
+        self._last_masks = [
+            keras.Variable(w.pruned.mask, trainable=False, dtype="bool", name="last_mask")
+            for w in self._pruned
+            if w.pruned
+        ]
+        self._read = _compiled(self._table)
+        self._measured_before = False
+
+    def measure(self) -> dict[str, float]:
+        """The values of this moment, under their tags.
+
+        Returns:
+            Shares in [0, 1] for `sparsity/…`, `sparsity_total/…` and `mask_churn/…` (from the second call on),
+            magnitudes for `threshold/…`, steps for `pruning_step/…`.
+        """
+        _sync(self._model)
+        counts, thresholds = (ops.convert_to_numpy(x) for x in self._read())
+        zeros_array, changed, steps = np.split(
+            counts.astype(np.int64), [len(self._counted), len(self._counted) + len(self._pruned)]
+        )
+        zeros = {w.name: int(z) for w, z in zip(self._counted, zeros_array, strict=True)}
+        values = {tag("sparsity", w.name): zeros[w.name] / w.size for w in self.weights}
+        for w, threshold in zip(self._pruned, thresholds, strict=True):
+            values[tag("threshold", w.name)] = float(threshold)
+        for layer_name, step in zip(self._steps, steps, strict=True):
+            values[tag("pruning_step", layer_name)] = float(step)
+        if self._measured_before:
+            for w, n in zip(self._pruned, changed, strict=True):
+                values[tag("mask_churn", w.name)] = n / w.size
+        self._measured_before = True
+        for name, members in ((TOTAL_PRUNED, self._pruned), (TOTAL_MODEL, self._trainable)):
+            if members:
+                total = sum(zeros[w.name] for w in members) / sum(w.size for w in members)
+                values[tag("sparsity_total", name)] = total
+        return values
+
+    def _table(self) -> tuple[Any, Any]:
+        """`(zeros…, changed mask entries…, steps…)` as int32 and the thresholds as float32."""
+        zeros = [_zeros(w) for w in self._counted]
+        changed, thresholds = [], []
+        for w, last_mask in zip(self._pruned, self._last_masks, strict=True):
+            assert w.pruned is not None
+            mask = ops.convert_to_tensor(w.pruned.mask)
+            changed.append(count_true(ops.not_equal(mask, last_mask)))
+            thresholds.append(ops.cast(w.pruned.threshold, "float32"))
+            last_mask.assign(mask)
+        steps = [ops.cast(s, "int32") for s in self._steps.values()]
+        counts = ops.stack([*zeros, *changed, *steps]) if self._counted else ops.zeros((0,), "int32")
+        return counts, ops.stack(thresholds) if thresholds else ops.zeros((0,), "float32")
+
+
+def _sync(model: keras.Model) -> None:
+    """On JAX, variables are stale in callbacks until this."""
+    if hasattr(model, "jax_state_sync"):
+        model.jax_state_sync()
+
+
+def _zeros(w: TrackedWeight) -> Any:
+    zero = ops.equal(w.variable, ops.zeros((), w.variable.dtype))
+    if w.pruned:
+        zero = ops.logical_or(zero, ops.logical_not(ops.convert_to_tensor(w.pruned.mask)))
+    return count_true(zero)
+
+
+def _compiled(function: Callable[[], Any]) -> Callable[[], Any]:
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, jit_compile=True)
+    return function
