@@ -1,0 +1,287 @@
+"""Event files -> runs, tags and series, through TensorBoard's data provider.
+
+Both of TensorBoard's data servers keep other things than each other of what was written; what is given here is
+the same for both, as long as no tag has more points than they keep (1,000 unless told otherwise).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from google.protobuf.message import DecodeError
+from tensorboard.data.provider import DataProvider, RunTagFilter
+
+from tb_sparsity.events.manifest import to_json
+from tb_sparsity.events.names import (
+    MANIFEST_PLUGIN,
+    MANIFEST_TAG,
+    SCALARS_PLUGIN,
+    SUBDIRECTORY,
+    TAG_PREFIXES,
+    split_tag,
+    tag,
+)
+
+# What is asked of the provider: more than any server keeps unless told to, so that points are never thinned at
+# random by the one server and otherwise by the other.
+_ALL_POINTS = 1_000_000
+_ALL_MANIFESTS = 1000
+
+_TFMOT_TAG = re.compile(r"(?:(.+)/)?(?:mask(_\d+)?:0/(sparsity)|threshold(_\d+)?:0/(threshold))")
+_TFMOT_WRAPPER = "prune_low_magnitude_"
+_TFMOT_SUBDIRECTORY = "metrics"
+
+_UNKNOWN_RUN = "There is no such run."
+_UNKNOWN_TAG = "This run has no such tag."
+
+
+@dataclass
+class Run:
+    """A run of the log directory that has sparsity in it.
+
+    Attributes:
+        run: TensorBoard's name of the run.
+        name: The name to show: the run without the subdirectory that the writer adds.
+        source: "tb_sparsity", or "tfmot" for logs of tfmot's own callback.
+        manifest: The latest manifest, as JSON, or None.
+        tags: Kind -> names of the series there are.
+        last_step: The last step that has a point.
+        last_wall_time: When the last point was written, in seconds since 1970.
+    """
+
+    run: str
+    name: str
+    source: str
+    manifest: dict[str, Any] | None
+    tags: dict[str, list[str]]
+    last_step: int
+    last_wall_time: float
+
+
+@dataclass
+class Series:
+    """The points of a tag in a run, by ascending step; `error` tells why there are none."""
+
+    run: str
+    tag: str
+    step: list[int] = field(default_factory=list)
+    wall_time: list[float] = field(default_factory=list)
+    value: list[float] = field(default_factory=list)
+    error: str | None = None
+
+
+def list_runs(provider: DataProvider, ctx: Any, experiment_id: str) -> list[Run]:
+    """All runs with sparsity in them, by name."""
+    listing = provider.list_scalars(ctx, experiment_id=experiment_id, plugin_name=SCALARS_PLUGIN)
+    manifests = _manifests(provider, ctx, experiment_id, None)
+    found = []
+    for run in sorted(listing.keys() | manifests.keys()):
+        known = _known_tags(listing.get(run, {}))
+        if run not in manifests and not any(kind == "sparsity" for kind, _, _ in known):
+            continue
+        source = "tfmot" if known and all(_TFMOT_TAG.fullmatch(t) for _, _, t in known) else "tb_sparsity"
+        sessions = _sessions(manifests.get(run, ()))
+        ends = [_end(listing[run][t], sessions) for _, _, t in known] or [(0, 0.0)]
+        found.append(
+            Run(
+                run=run,
+                name=_shown_name(run, source),
+                source=source,
+                manifest=_latest_manifest(manifests.get(run, ())),
+                tags={kind: sorted(name for k, name, _ in known if k == kind) for kind in TAG_PREFIXES},
+                last_step=max(step for step, _ in ends),
+                last_wall_time=max([wall for _, wall in ends] + [wall for _, wall in sessions]),
+            )
+        )
+    shown = Counter(run.name for run in found)
+    for run in found:
+        if shown[run.name] > 1:
+            run.name = run.run
+    return found
+
+
+def read_series(
+    provider: DataProvider, ctx: Any, experiment_id: str, wanted: Sequence[tuple[str, str]], points: int
+) -> list[Series]:
+    """Reads many series in one request to the data provider.
+
+    Args:
+        provider: TensorBoard's data provider.
+        ctx: The request's context.
+        experiment_id: The request's experiment.
+        wanted: `(run, tag)` pairs, tags as in `names.py` also for tfmot's logs.
+        points: The most points a series may have. A longer one is thinned evenly; both its ends stay.
+
+    Returns:
+        One `Series` for each pair, in order.
+    """
+    askable = [(run, t) for run, t in wanted if _is_text(run) and _is_text(t)]
+    runs = sorted({run for run, _ in askable})
+    data = _read(provider, ctx, experiment_id, runs, {t for _, t in askable})
+    foreign: dict[str, dict[str, str]] = {}
+    if any(t not in data.get(run, {}) for run, t in askable):
+        listing = provider.list_scalars(ctx, experiment_id=experiment_id, plugin_name=SCALARS_PLUGIN)
+        names = {run: {tag(kind, name): t for kind, name, t in _known_tags(listing.get(run, {}))} for run in runs}
+        foreign = {run: {ours: t for ours, t in tags.items() if ours != t} for run, tags in names.items()}
+        tags = {foreign[run][t] for run, t in askable if t in foreign[run]}
+        for run, by_tag in _read(provider, ctx, experiment_id, runs, tags).items():
+            data.setdefault(run, {}).update(by_tag)
+        known_runs = listing.keys()
+    else:
+        known_runs = data.keys()
+    sessions = {
+        run: _sessions(found)
+        for run, found in (_manifests(provider, ctx, experiment_id, runs) if runs else {}).items()
+    }
+    result = []
+    for run, t in wanted:
+        file_tag = foreign.get(run, {}).get(t, t)
+        points_of_tag = data.get(run, {}).get(file_tag)
+        if not points_of_tag:
+            result.append(Series(run, t, error=_UNKNOWN_TAG if run in known_runs else _UNKNOWN_RUN))
+            continue
+        result.append(_series(run, t, points_of_tag, sessions.get(run, []), points))
+    return result
+
+
+def _read(
+    provider: DataProvider, ctx: Any, experiment_id: str, runs: list[str], tags: Iterable[str]
+) -> dict[str, dict[str, Any]]:
+    tags = sorted(tags)
+    if not runs or not tags:
+        return {}
+    found = provider.read_scalars(
+        ctx,
+        experiment_id=experiment_id,
+        plugin_name=SCALARS_PLUGIN,
+        downsample=_ALL_POINTS,
+        run_tag_filter=RunTagFilter(runs=runs, tags=tags),
+    )
+    return {run: dict(by_tag) for run, by_tag in found.items()}
+
+
+def _series(run: str, name: str, data: Sequence[Any], sessions: list[tuple[int, float]], points: int) -> Series:
+    latest: dict[int, Any] = {}
+    for point in data:  # of two points at one step the later is the truth
+        if point.step not in latest or point.wall_time >= latest[point.step].wall_time:
+            latest[point.step] = point
+    kept = [p for _, p in sorted(latest.items()) if not _superseded(p.step, p.wall_time, sessions)]
+    if len(kept) > points:
+        # One point alone is the last: where training stands.
+        index = np.linspace(0, len(kept) - 1, points).round().astype(int) if points > 1 else [-1]
+        kept = [kept[i] for i in index]
+    return Series(
+        run,
+        name,
+        step=[p.step for p in kept],
+        wall_time=[p.wall_time for p in kept],
+        value=[float(p.value) for p in kept],
+    )
+
+
+def _superseded(step: int, wall_time: float, sessions: list[tuple[int, float]]) -> bool:
+    """Whether a later session started at this step or below: it trained the step anew."""
+    return any(step >= first and wall_time < started for first, started in sessions)
+
+
+def _end(metadata: Any, sessions: list[tuple[int, float]]) -> tuple[int, float]:
+    """Last step and wall time of a tag; sessions that started after its last point have cut its end off."""
+    wall_time = metadata.max_wall_time
+    cuts = [first - 1 for first, started in sessions if started > wall_time]
+    return max(min([metadata.max_step, *cuts]), 0), wall_time
+
+
+def _manifests(
+    provider: DataProvider, ctx: Any, experiment_id: str, runs: list[str] | None
+) -> dict[str, Sequence[Any]]:
+    """The manifests of runs, each with step and wall time, as they were written."""
+    askable = runs if runs is None or len(runs) else None
+    found = provider.read_tensors(
+        ctx,
+        experiment_id=experiment_id,
+        plugin_name=MANIFEST_PLUGIN,
+        downsample=_ALL_MANIFESTS,
+        run_tag_filter=RunTagFilter(runs=askable, tags=[MANIFEST_TAG]),
+    )
+    return {run: by_tag[MANIFEST_TAG] for run, by_tag in found.items() if MANIFEST_TAG in by_tag}
+
+
+def _sessions(manifests: Iterable[Any]) -> list[tuple[int, float]]:
+    """`(first step, when it started)` of each session: manifests are written at the next step to come."""
+    return [(m.step, m.wall_time) for m in manifests]
+
+
+def _latest_manifest(manifests: Sequence[Any]) -> dict[str, Any] | None:
+    for datum in sorted(manifests, key=lambda m: m.wall_time, reverse=True):
+        try:
+            return to_json(bytes(datum.numpy.item()))
+        except (DecodeError, TypeError, ValueError):
+            continue  # damaged: an older one tells more than none
+    return None
+
+
+def _known_tags(tags: Iterable[str]) -> list[tuple[str, str, str]]:
+    """`(kind, name, tag in the file)` of all tags that are ours or tfmot's."""
+    known = []
+    names: dict[str, set[str]] = defaultdict(set)
+    for t in sorted(tags):
+        kind_and_name = split_tag(t) or _split_tfmot_tag(t)
+        if kind_and_name and kind_and_name[1] not in names[kind_and_name[0]]:
+            names[kind_and_name[0]].add(kind_and_name[1])
+            known.append((*kind_and_name, t))
+    return known
+
+
+def _split_tfmot_tag(full_tag: str) -> tuple[str, str] | None:
+    """tfmot names the mask, not the weight: `…conv2d/mask:0/sparsity` is taken for `conv2d/kernel`."""
+    match = _TFMOT_TAG.fullmatch(full_tag)
+    if not match:
+        return None
+    path, mask_number, is_sparsity, threshold_number, is_threshold = match.groups()
+    layers = [part.removeprefix(_TFMOT_WRAPPER) for part in (path or "").split("/") if part]
+    name = "/".join([*layers, "kernel" + (mask_number or threshold_number or "")])
+    return is_sparsity or is_threshold, name
+
+
+def _shown_name(run: str, source: str) -> str:
+    parent, _, last = run.rpartition("/")
+    if last == (_TFMOT_SUBDIRECTORY if source == "tfmot" else SUBDIRECTORY):
+        return parent or "."
+    return run
+
+
+def _is_text(name: str) -> bool:
+    """Whether the name can be in a file at all: JSON may hold lone surrogates, UTF-8 can't."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def share_axes(series: Iterable[Series]) -> dict[str, Any]:
+    """Series in columns for the wire: those with the same steps share an axis; NaN and infinities become None.
+
+    Returns:
+        `{"axes": [{"step", "wall_time"}], "series": [{"run", "tag", "axis", "value"} or {"run", "tag", "error"}]}`
+    """
+    axes: list[dict[str, Any]] = []
+    index_of: dict[tuple[int, ...], int] = {}
+    columns: list[dict[str, Any]] = []
+    for s in series:
+        if s.error is not None:
+            columns.append({"run": s.run, "tag": s.tag, "error": s.error})
+            continue
+        key = tuple(s.step)
+        if key not in index_of:
+            index_of[key] = len(axes)
+            axes.append({"step": s.step, "wall_time": s.wall_time})
+        value = [v if math.isfinite(v) else None for v in s.value]
+        columns.append({"run": s.run, "tag": s.tag, "axis": index_of[key], "value": value})
+    return {"axes": axes, "series": columns}
