@@ -134,12 +134,19 @@ def _copy_model(model: Model, change: Callable[[Layer], Layer], unwrap: bool = F
         copies[id(layer)] = (layer, copy)
         return change(copy)
 
+    # Inputs keep their names: left to itself, `clone_model` gives those without one of their own new ones.
+    inputs = None if isinstance(model, Sequential) else keras.tree.map_structure(_input_like, model.input)
     with _uncompiled(model):
-        copied = keras.models.clone_model(model, clone_function=copy_and_change)
+        copied = keras.models.clone_model(model, input_tensors=inputs, clone_function=copy_and_change)
     for layer, copy in copies.values():
         if layer.built:
             copy.set_weights(layer.get_weights())
     return copied
+
+
+def _input_like(tensor: Any) -> Any:
+    layer = tensor._keras_history.operation
+    return layer.__class__.from_config(layer.get_config()).output
 
 
 def _copy_layer(layer: Layer) -> Layer:

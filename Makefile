@@ -1,0 +1,92 @@
+# make demo          venv, install, train on MNIST, print dense against pruned
+# make tensorboard   show what the demo logged
+# make test          everything: lint, types, Python and front-end tests, browser, comparison with tfmot
+
+PYTHON ?= python3
+VENV ?= .venv
+PARITY_VENV ?= .venv-parity
+DATA ?= auto
+LOGDIR ?= logs
+PORT ?= 6006
+
+BIN := $(VENV)/bin
+STATIC := tb_sparsity/plugin/static
+
+.PHONY: demo tensorboard test lint format pytest parity frontend frontend-check frontend-test proto bench chromium clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python demo/train_mnist.py --data "$(DATA)" --logdir "$(LOGDIR)" $(ARGS)
+
+tensorboard: $(VENV)/.demo
+	$(BIN)/tensorboard --logdir "$(LOGDIR)" --port $(PORT)
+
+test: lint frontend-test frontend-check pytest
+
+lint: $(VENV)/.test frontend/node_modules/.made
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	cd frontend && npm run --silent lint && npm run --silent typecheck
+
+format: $(VENV)/.test frontend/node_modules/.made
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	cd frontend && npx biome check --write .
+
+pytest: $(VENV)/.test $(PARITY_VENV)/.made chromium
+	PARITY_PYTHON="$(abspath $(PARITY_VENV))/bin/python" $(BIN)/python -m pytest $(ARGS)
+
+# The comparison with tfmot alone; `make test` runs it too.
+parity: $(VENV)/.test $(PARITY_VENV)/.made
+	PARITY_PYTHON="$(abspath $(PARITY_VENV))/bin/python" $(BIN)/python -m pytest tests/parity $(ARGS)
+
+bench: $(VENV)/.test
+	$(BIN)/python benchmarks/startup.py
+
+frontend: frontend/node_modules/.made
+	cd frontend && npm run --silent build
+
+# The bundle is committed, so that installing needs no Node. Here it is built anew and must come out the same.
+frontend-check: frontend/node_modules/.made
+	rm -rf build/static && mkdir -p build/static
+	cd frontend && npm run --silent build -- --outDir ../build/static --emptyOutDir
+	diff -r build/static $(STATIC) || { echo "The bundle is stale: run 'make frontend' and commit $(STATIC)."; exit 1; }
+
+frontend-test: frontend/node_modules/.made
+	cd frontend && npm test --silent
+
+# With a protoc of 2023: what it generates runs with protobuf 4.25 and all later ones.
+proto:
+	$(PYTHON) -m venv build/protoc
+	build/protoc/bin/pip install --quiet "grpcio-tools==1.62.3" "setuptools<81"
+	build/protoc/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. tb_sparsity/events/manifest.proto
+
+# Browser tests need Chromium. Where it is missing and may be installed, it is; else they say that they skip.
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 \
+	  || { command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ] \
+	       && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-liberation >/dev/null; } \
+	  || echo "*** No Chromium here, and none could be installed: THE BROWSER TESTS WILL BE SKIPPED. ***"
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: setup.py | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[demo]"
+	touch $@
+
+$(VENV)/.test: setup.py | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[demo,test]"
+	touch $@
+
+$(PARITY_VENV)/.made: tests/parity/requirements.txt
+	$(PYTHON) -m venv $(PARITY_VENV)
+	$(PARITY_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/parity/requirements.txt
+	touch $@
+
+frontend/node_modules/.made: frontend/package-lock.json
+	cd frontend && npm ci --silent --no-audit --no-fund
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(PARITY_VENV) build dist *.egg-info frontend/node_modules
