@@ -1,0 +1,97 @@
+import type uPlot from "uplot";
+import { formatNumber, formatShare, formatStep } from "../data/format";
+
+/** Ticks and their labels. */
+
+export type Unit = "share" | "number";
+
+/** The smallest of 1, 2, 5, 10, ... (times a power of ten) that is at least `least`. */
+export function niceIncrement(least: number): number {
+  const power = 10 ** Math.floor(Math.log10(least));
+  // The factor is compared with some slack: 0.2 / 0.1 is not quite 2.
+  const factor = [1, 2, 5, 10].find((f) => f * power >= least * (1 - 1e-9)) ?? 10;
+  return factor * power;
+}
+
+const METRIC_INTERVALS = 4;
+
+/** A range that begins and ends on a tick and holds all values. */
+export function niceRange(low: number, high: number): [number, number] {
+  if (!(high > low)) {
+    const around = Math.abs(low) * 0.1 || 1;
+    return niceRange(low - around, high + around);
+  }
+  // Values that touch a tick by rounding alone need no further interval.
+  const slack = 1e-6;
+  let increment = niceIncrement((high - low) / METRIC_INTERVALS);
+  for (;;) {
+    const from = Math.floor(low / increment + slack);
+    const to = Math.ceil(high / increment - slack);
+    if (to - from <= METRIC_INTERVALS) return [from * increment, to * increment];
+    increment = niceIncrement(increment * 1.5);
+  }
+}
+
+/** The ticks of a range that `niceRange` made. */
+export function valueTicks([low, high]: readonly [number, number]): number[] {
+  return ticksBetween(low, high, niceIncrement(((high - low) / METRIC_INTERVALS) * (1 - 1e-6)));
+}
+
+export function tickLabels(ticks: readonly number[], unit: Unit): string[] {
+  if (unit === "number") return ticks.map(formatNumber);
+  const increment = (ticks[1] ?? 1) - (ticks[0] ?? 0);
+  const digits = Math.max(0, -Math.floor(Math.log10(increment * 100) + 1e-9));
+  return ticks.map((tick) => formatShare(tick, Math.min(digits, 4)));
+}
+
+/**
+ * Whole steps to label. With `last` the end of the range is one of them, and those too near to it
+ * give way.
+ */
+export function stepTicks(
+  [from, to]: readonly [number, number],
+  space: number,
+  last: boolean,
+): number[] {
+  const ticks = ticksBetween(from, to, Math.max(1, niceIncrement(space)));
+  if (!last) return ticks;
+  return [...ticks.filter((tick) => to - tick >= space * 0.8), to];
+}
+
+function ticksBetween(from: number, to: number, increment: number): number[] {
+  const first = Math.ceil(from / increment - 1e-6);
+  const count = Math.floor(to / increment + 1e-6) - first + 1;
+  return Array.from({ length: Math.max(0, count) }, (_, i) =>
+    // Without rounding, 3 * 0.1 is 0.30000000000000004.
+    Number(((first + i) * increment).toPrecision(12)),
+  );
+}
+
+/** Room for one label, in CSS pixels. */
+const LABEL_SPACE = 72;
+
+/** Labels under the axis; those at its ends keep within it, so that charts align with text. */
+export function drawStepLabels(
+  u: uPlot,
+  look: { color: string; font: string; ratio: number; last: boolean },
+): void {
+  const { ctx } = u;
+  const { left, top, width, height } = u.bbox;
+  const { min, max } = u.scales.x ?? {};
+  if (min == null || max == null || width <= 0) return;
+  const { ratio } = look;
+  const space = ((max - min) * LABEL_SPACE * ratio) / width;
+  ctx.save();
+  ctx.font = look.font;
+  ctx.fillStyle = look.color;
+  ctx.textBaseline = "top";
+  for (const step of stepTicks([min, max], space, look.last)) {
+    const text = formatStep(step);
+    const half = ctx.measureText(text).width / 2;
+    const x = u.valToPos(step, "x", true);
+    ctx.textAlign = x + half > left + width ? "right" : x - half < left ? "left" : "center";
+    const at = ctx.textAlign === "right" ? left + width : ctx.textAlign === "left" ? left : x;
+    ctx.fillText(text, at, top + height + 9 * ratio);
+  }
+  ctx.restore();
+}

@@ -1,0 +1,51 @@
+/** Numbers as the page writes them. The locale is fixed so that a screenshot reads the same everywhere. */
+
+const LOCALE = "en";
+const THIN_SPACE = "\u2009";
+const MINUS = "\u2212";
+/** Stands where there is no number. */
+export const NONE = "\u2013";
+
+const integer = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
+const compact = new Intl.NumberFormat(LOCALE, { maximumSignificantDigits: 4 });
+
+function fixed(value: number, digits: number): string {
+  const text = Math.abs(value).toFixed(digits);
+  // −0.0 would claim a direction that the digits don't show.
+  return value < 0 && Number(text) !== 0 ? MINUS + text : text;
+}
+
+/** 2304 -> "2,304" */
+export function formatStep(step: number): string {
+  return integer.format(step);
+}
+
+/** 0.875 -> "87.5 %" */
+export function formatShare(share: number, digits = 1): string {
+  return `${fixed(share * 100, digits)}${THIN_SPACE}%`;
+}
+
+/** A difference of two shares in points, always signed unless it is nil: -0.001 -> "−0.1" */
+export function formatPoints(difference: number): string {
+  const text = fixed(difference * 100, 1);
+  return difference > 0 && Number(text) !== 0 ? `+${text}` : text;
+}
+
+/** 0.12345 -> "0.1235"; very small and very large numbers in scientific notation. */
+export function formatNumber(value: number): string {
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e7)) {
+    return value.toExponential(2).replace("e+", "e").replace(/-/g, MINUS);
+  }
+  return compact.format(value).replace("-", MINUS);
+}
+
+/** Accuracies are shares, and read best as percent; a loss has no unit. */
+export function isShareMetric(name: string): boolean {
+  return /(^|_)acc(uracy)?($|_)/.test(name);
+}
+
+/** "1 layer", "4 layers" */
+export function count(n: number, noun: string): string {
+  return `${integer.format(n)} ${noun}${n === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,169 @@
+import { useComputed } from "@preact/signals";
+import type { ChartLook } from "../charts/model";
+import { formatNumber, formatShare, formatStep, isShareMetric } from "../data/format";
+import { totalPlan, weightPlan } from "../data/schedule";
+import type { WeightRow } from "../data/selection";
+import {
+  chooseMetricByName,
+  filteredWeights,
+  metric,
+  metrics,
+  metricTag,
+  shownRuns,
+  sparsityTag,
+  weightFilter,
+  weights,
+} from "../data/store";
+import { TAG_PREFIXES, TOTAL_TAGS } from "../names";
+import { StepFigure } from "./figure";
+import { Name } from "./name";
+import { ScheduleReadout, SmallReadout, SmallSummary, ValueReadout } from "./readout";
+
+const TOTAL_NAME = TOTAL_TAGS.pruned.slice(TAG_PREFIXES.sparsity_total.length);
+const AXIS_WIDTH = 52;
+const TOTAL_LOOK: ChartLook = {
+  axisWidth: AXIS_WIDTH,
+  unit: "share",
+  ticks: [0, 0.25, 0.5, 0.75, 1],
+};
+const WEIGHT_LOOK: ChartLook = { axisWidth: 44, unit: "share", ticks: [0, 0.5, 1] };
+const ACCURACY_LOOK: ChartLook = { axisWidth: AXIS_WIDTH, unit: "share", ticks: null };
+const METRIC_LOOK: ChartLook = { axisWidth: AXIS_WIDTH, unit: "number", ticks: null };
+
+const formatAccuracy = (value: number) => formatShare(value, 2);
+
+export function TotalChart() {
+  const hasTotal = useComputed(() =>
+    shownRuns.value.some((run) => run.tags.sparsity_total?.includes(TOTAL_NAME)),
+  );
+  return (
+    <section>
+      <h2>Model sparsity</h2>
+      {hasTotal.value ? (
+        <StepFigure
+          kind="total"
+          subject="Model sparsity"
+          tag={TOTAL_TAGS.pruned}
+          has={(run) => run.tags.sparsity_total?.includes(TOTAL_NAME) ?? false}
+          planOf={(run) => totalPlan(run.manifest)}
+          look={TOTAL_LOOK}
+          format={formatShare}
+        >
+          {(rows, { step, chart }) => (
+            <div class="large">
+              {chart}
+              <ScheduleReadout rows={rows} step={step} format={formatShare} />
+            </div>
+          )}
+        </StepFigure>
+      ) : (
+        <p class="quiet">
+          The logs of the shown runs hold no total, only the sparsity of each weight.
+        </p>
+      )}
+    </section>
+  );
+}
+
+export function MetricChart() {
+  const name = metric.value;
+  if (name === null) return null;
+  const share = isShareMetric(name);
+  const format = share ? formatAccuracy : formatNumber;
+  return (
+    <section>
+      <h2>
+        <select
+          class="metric-choice"
+          aria-label="Metric"
+          value={name}
+          onChange={(event) => chooseMetricByName(event.currentTarget.value)}
+        >
+          {metrics.value.map((option) => (
+            <option key={option} value={option}>
+              {option}
+            </option>
+          ))}
+        </select>
+      </h2>
+      <StepFigure
+        key={name}
+        kind="metric"
+        subject={name}
+        tag={metricTag(name)}
+        has={(run) => run.tags.metrics?.includes(name) ?? false}
+        planOf={(run) => totalPlan(run.manifest)}
+        look={share ? ACCURACY_LOOK : METRIC_LOOK}
+        format={format}
+      >
+        {(rows, { step, chart }) => (
+          <div class="large">
+            {chart}
+            <ValueReadout rows={rows} step={step} format={format} />
+          </div>
+        )}
+      </StepFigure>
+    </section>
+  );
+}
+
+export function WeightCharts() {
+  const shown = filteredWeights.value;
+  const all = weights.value.length;
+  if (all === 0) return null;
+  return (
+    <section>
+      <h2>
+        Layers
+        {shown.length < all && (
+          <span class="quiet">
+            {" "}
+            {formatStep(shown.length)} of {formatStep(all)} weights{" "}
+            <button
+              type="button"
+              class="link"
+              onClick={() => {
+                weightFilter.value = "";
+              }}
+            >
+              Show all
+            </button>
+          </span>
+        )}
+      </h2>
+      <div class="grid">
+        {shown.map((weight) => (
+          <WeightChart key={weight.name} weight={weight} />
+        ))}
+      </div>
+    </section>
+  );
+}
+
+function WeightChart({ weight: { name } }: { weight: WeightRow }) {
+  return (
+    <StepFigure
+      kind="weight"
+      weight={name}
+      subject={`Sparsity of ${name}`}
+      tag={sparsityTag(name)}
+      has={(run) => run.tags.sparsity?.includes(name) ?? false}
+      planOf={(run) => weightPlan(run.manifest, name)}
+      look={WEIGHT_LOOK}
+      format={formatShare}
+    >
+      {(rows, { chart }) => (
+        <>
+          <div class="title">
+            <span class="name" title={name}>
+              <Name text={name} />
+            </span>
+            <SmallSummary rows={rows} format={formatShare} />
+          </div>
+          <SmallReadout rows={rows} format={formatShare} />
+          {chart}
+        </>
+      )}
+    </StepFigure>
+  );
+}

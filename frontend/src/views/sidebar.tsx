@@ -1,0 +1,127 @@
+import { useEffect } from "preact/hooks";
+import { formatShare, formatStep } from "../data/format";
+import { matches } from "../data/selection";
+import { lastPoint } from "../data/status";
+import {
+  filteredWeights,
+  isShown,
+  latest,
+  runColor,
+  runFilter,
+  runs,
+  soloRun,
+  toggleRun,
+  weightFilter,
+  weights,
+} from "../data/store";
+import type { Run } from "../data/types";
+import { TOTAL_TAGS } from "../names";
+import { Name } from "./name";
+
+/** Fewer entries than this are found at a glance. */
+const FILTER_FROM = 9;
+
+export function Sidebar() {
+  return (
+    <aside class="sidebar">
+      <RunList />
+      <WeightList />
+    </aside>
+  );
+}
+
+function RunList() {
+  const all = runs.value;
+  useEffect(() => latest.want(all.map((run) => ({ run: run.run, tag: TOTAL_TAGS.pruned }))), [all]);
+  if (all.length === 0) return null;
+  const listed = all.filter((run) => matches(run.name, runFilter.value));
+  return (
+    <nav aria-label="Runs">
+      <h3>Runs</h3>
+      {all.length >= FILTER_FROM && (
+        <input
+          type="search"
+          class="filter"
+          placeholder="Filter runs"
+          aria-label="Filter runs"
+          value={runFilter.value}
+          onInput={(event) => {
+            runFilter.value = event.currentTarget.value;
+          }}
+        />
+      )}
+      <ul class="list">
+        {listed.map((run) => (
+          <RunRow key={run.run} run={run} />
+        ))}
+      </ul>
+      {listed.length === 0 && <p class="quiet">No run matches.</p>}
+    </nav>
+  );
+}
+
+function RunRow({ run }: { run: Run }) {
+  const points = latest.get({ run: run.run, tag: TOTAL_TAGS.pruned });
+  const point = points && lastPoint(points);
+  const on = isShown(run.run);
+  return (
+    <li>
+      <button
+        type="button"
+        class="row"
+        data-run-toggle={run.run}
+        aria-pressed={on}
+        title={`${run.run}\nDouble-click shows it alone.`}
+        onClick={() => toggleRun(run.run)}
+        onDblClick={() => soloRun(run.run)}
+      >
+        <span class={on ? "swatch on" : "swatch"} style={{ color: runColor(run) }} />
+        <Name text={run.name} />
+        <span class="quiet">{point ? formatShare(point.value) : ""}</span>
+      </button>
+    </li>
+  );
+}
+
+function WeightList() {
+  const listed = filteredWeights.value;
+  if (weights.value.length === 0) return null;
+  return (
+    <nav aria-label="Weights">
+      <h3>Weights</h3>
+      <input
+        type="search"
+        class="filter"
+        placeholder="Filter weights"
+        aria-label="Filter weights"
+        value={weightFilter.value}
+        onInput={(event) => {
+          weightFilter.value = event.currentTarget.value;
+        }}
+      />
+      <ul class="list">
+        {listed.map(({ name, size }) => (
+          <li key={name}>
+            <button type="button" class="row" title={name} onClick={() => showWeight(name)}>
+              <Name text={name} />
+              <span class="quiet">{size === null ? "" : formatStep(size)}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+      {listed.length === 0 && <p class="quiet">No weight matches.</p>}
+    </nav>
+  );
+}
+
+function showWeight(name: string): void {
+  const figure = document.querySelector<HTMLElement>(
+    `figure[data-chart="weight"][data-weight="${CSS.escape(name)}"]`,
+  );
+  if (!figure) return;
+  figure.scrollIntoView({ block: "center" });
+  figure.focus({ preventScroll: true });
+  // A click alone would move the focus without showing where to.
+  figure.dataset.found = "";
+  figure.addEventListener("blur", () => delete figure.dataset.found, { once: true });
+}

@@ -1,0 +1,65 @@
+"""Runs in tfmot's virtual environment: answers with tfmot what `test_parity.py` asks.
+
+    python oracle.py QUESTIONS.npz ANSWERS.npz
+"""
+
+import os
+import sys
+
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_model_optimization as tfmot
+from tensorflow_model_optimization.python.core.sparsity.keras import pruning_impl
+
+sparsity_api = tfmot.sparsity.keras
+
+
+def mask_of(weight, sparsity):
+    """tfmot's own mask update of one weight."""
+    schedule = sparsity_api.ConstantSparsity(float(sparsity), 0)
+    pruning = pruning_impl.Pruning(lambda: tf.constant(1, tf.int64), [], schedule, [1, 1], "AVG")
+    threshold, mask = pruning._update_mask(tf.constant(weight))
+    return threshold.numpy(), mask.numpy().astype(bool)
+
+
+def masks_in_training(kernel, steps):
+    """tfmot's mask after each step of a training that changes nothing."""
+    dense = tf.keras.layers.Dense(kernel.shape[1], use_bias=False, input_shape=(kernel.shape[0],))
+    model = tf.keras.Sequential([dense])
+    dense.set_weights([kernel])
+    schedule = sparsity_api.PolynomialDecay(0.1, 0.9, begin_step=4, end_step=24, frequency=5)
+    pruned = sparsity_api.prune_low_magnitude(model, schedule)
+    pruned.compile(tf.keras.optimizers.SGD(0.0), "mse")
+    seen = []
+
+    class Look(tf.keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            wrapper = self.model.layers[0]
+            seen.append(wrapper.pruning_vars[0][1].numpy().astype(bool))
+
+    x = np.ones((steps, kernel.shape[0]), "float32")
+    y = np.ones((steps, kernel.shape[1]), "float32")
+    pruned.fit(x, y, batch_size=1, verbose=0, callbacks=[sparsity_api.UpdatePruningStep(), Look()])
+    return np.stack(seen)
+
+
+def main(questions_path, answers_path):
+    """Answers every question of the file."""
+    questions = np.load(questions_path)
+    answers = {}
+    for i in range(int(questions["n_weights"])):
+        for j, sparsity in enumerate(questions["sparsities"]):
+            answers[f"threshold_{i}_{j}"], answers[f"mask_{i}_{j}"] = mask_of(questions[f"weight_{i}"], sparsity)
+    for name, arguments in (("polynomial", (0.1, 0.9, 4, 240, 3, 7)), ("cubic_root", (0.5, 0.2, 0, 99, 1 / 3, 1))):
+        schedule = sparsity_api.PolynomialDecay(*arguments)
+        due, target = zip(*(schedule(tf.constant(s, tf.int64)) for s in questions["steps"]), strict=True)
+        answers[f"{name}_due"], answers[f"{name}_target"] = np.array(due), np.array(target)
+    answers["training"] = masks_in_training(questions["kernel"], int(questions["training_steps"]))
+    np.savez(answers_path, **answers)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
