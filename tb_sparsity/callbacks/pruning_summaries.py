@@ -98,13 +98,15 @@ class PruningSummaries(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Logs, if this step is one to log."""
         last_step, self._step = self._step, self._epoch_start + batch + 1
+        if getattr(self.model, "steps_per_execution", 1) > 1:  # `batch` may be beyond the epoch's last
+            self._step = training_step(self.model)
         if self._every and self._step // self._every > last_step // self._every:
             self._batch_metrics.update(logs or {})
             self._log(logs)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Logs the epoch, or the metrics that only its end brings."""
-        # The last batches may have come in fewer than `steps_per_execution`, unannounced.
+        # Where the data's length is unknown, Keras's own count moves on once more as it finds the end.
         self._step = max(self._step, training_step(self.model))
         if self._every is None:
             self._log(logs)

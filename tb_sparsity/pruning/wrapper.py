@@ -145,8 +145,9 @@ class PruneLowMagnitude(keras.layers.Wrapper):
                 context.entry_layer.train_function = None
             raise RuntimeError(MISSING_CALLBACK)
 
-        self.pruning_step.assign_add(1)
-        should_prune, sparsity = self.pruning_schedule(ops.convert_to_tensor(self.pruning_step))
+        step = self.pruning_step + 1
+        self.pruning_step.assign(step)
+        should_prune, sparsity = self.pruning_schedule(step)
         should_prune = ops.cast(should_prune, "bool")
         for weight, mask, threshold in self.pruned_weights:
             values = ops.stop_gradient(ops.convert_to_tensor(weight))

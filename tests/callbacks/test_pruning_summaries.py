@@ -1,0 +1,344 @@
+"""What a training leaves in the event files, read by TensorBoard's own reader."""
+
+import json
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+
+from tb_sparsity import (
+    ConstantSparsity,
+    PolynomialDecay,
+    PruningSchedule,
+    PruningSummaries,
+    UpdatePruningStep,
+    prune_low_magnitude,
+    strip_pruning,
+)
+from tb_sparsity.events.manifest import to_json
+from tb_sparsity.events.names import MANIFEST_TAG
+
+SCHEDULE = PolynomialDecay(0.1, 0.8, begin_step=2, end_step=20, frequency=3)
+MEASURED = {
+    "sparsity/hidden/kernel",
+    "sparsity/head/kernel",
+    "threshold/hidden/kernel",
+    "threshold/head/kernel",
+    "pruning_step/hidden",
+    "pruning_step/head",
+    "sparsity_total/pruned",
+    "sparsity_total/model",
+}
+CHURN = {"mask_churn/hidden/kernel", "mask_churn/head/kernel"}
+METRICS = {"metrics/loss", "metrics/accuracy"}
+LATE_METRICS = {"metrics/val_loss", "metrics/val_accuracy"}
+
+
+def read(log_dir):
+    """Tag -> {step: value}, and each tag at each step once only."""
+    accumulator = EventAccumulator(str(log_dir / "sparsity"), size_guidance={"scalars": 0, "tensors": 0}).Reload()
+    found = {}
+    for tag in accumulator.Tags()["scalars"]:
+        events = accumulator.Scalars(tag)
+        steps = [event.step for event in events]
+        assert steps == sorted(set(steps)), f"{tag} is written twice at one step or goes back"
+        found[tag] = {event.step: event.value for event in events}
+    manifests = [e.tensor_proto.string_val[0] for e in accumulator.Tensors(MANIFEST_TAG)]
+    return found, [to_json(m) for m in manifests]
+
+
+def events(log_dir):
+    return [e for file in sorted((log_dir / "sparsity").iterdir()) for e in LegacyEventFileLoader(str(file)).Load()]
+
+
+@pytest.mark.parametrize(
+    ("update_freq", "measured_at", "late_at"),
+    [("epoch", [10, 20], [10, 20]), ("batch", list(range(1, 21)), [10, 20]), (7, [7, 14, 20], [10, 20])],
+)
+def test_writes_exactly_the_tags_and_steps_of_the_format(
+    small_model, fit, small_data, tmp_path, update_freq, measured_at, late_at
+):
+    pruned = prune_low_magnitude(small_model, SCHEDULE)
+    summaries = PruningSummaries(tmp_path, update_freq)
+    history = fit(pruned, [UpdatePruningStep(), summaries], validation_data=small_data).history
+    found, manifests = read(tmp_path)
+    expected = {
+        **dict.fromkeys(MEASURED | METRICS, measured_at),
+        **dict.fromkeys(CHURN, measured_at[1:]),
+        **dict.fromkeys(LATE_METRICS, late_at),
+    }
+    assert {tag: list(points) for tag, points in found.items()} == expected
+    assert len(manifests) == 1
+
+    # the last point is the truth about the model that comes out
+    stripped = strip_pruning(pruned)
+    kernels = {"hidden": stripped.get_layer("hidden").kernel.numpy(), "head": stripped.get_layer("head").kernel.numpy()}
+    for name, kernel in kernels.items():
+        assert found[f"sparsity/{name}/kernel"][20] == np.float32((kernel == 0).mean())
+        assert found[f"threshold/{name}/kernel"][20] <= np.abs(kernel[kernel != 0]).max()
+        assert found[f"pruning_step/{name}"][20] == 20
+    zeros = sum((k == 0).sum() for k in kernels.values())
+    assert found["sparsity_total/pruned"][20] == np.float32(zeros / (128 + 48))
+    trainable = [w.numpy() for w in stripped.trainable_variables]
+    all_zeros = sum((w == 0).sum() for w in trainable) / sum(w.size for w in trainable)
+    assert found["sparsity_total/model"][20] == np.float32(all_zeros)
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        assert found[f"metrics/{name}"][20] == pytest.approx(history[name][-1], rel=1e-6)
+
+
+def test_every_point_is_the_state_after_its_step(small_model, fit, tmp_path):
+    pruned = prune_low_magnitude(small_model, SCHEDULE)
+    seen, masks = {}, [np.ones((8, 16), bool)]
+
+    def look(batch, logs):
+        layer = pruned.layers[0]
+        mask, kernel = layer.masks[0].numpy(), layer.layer.kernel.numpy()
+        churn = (mask != masks[-1]).mean()
+        masks.append(mask)
+        seen[len(seen) + 1] = ((kernel == 0).mean(), float(layer.thresholds[0].numpy()), churn)
+
+    watch = keras.callbacks.LambdaCallback(on_train_batch_end=look)
+    fit(pruned, [UpdatePruningStep(), watch, PruningSummaries(tmp_path, "batch")])
+    found, _ = read(tmp_path)
+    for i, tag in enumerate(("sparsity", "threshold", "mask_churn")):
+        points = found[f"{tag}/hidden/kernel"]
+        assert points == {step: np.float32(values[i]) for step, values in seen.items() if step in points}
+    assert len(set(found["sparsity/hidden/kernel"].values())) == 7  # 0 and seven updates, the last without effect
+
+
+def test_all_values_of_a_step_are_in_one_event(small_model, fit, small_data, tmp_path):
+    pruned = prune_low_magnitude(small_model, SCHEDULE)
+    fit(pruned, [UpdatePruningStep(), PruningSummaries(tmp_path, 5)], validation_data=small_data)
+    by_step = {}
+    for event in events(tmp_path):
+        if event.HasField("summary") and event.summary.value[0].tag != MANIFEST_TAG:
+            by_step.setdefault(event.step, []).append({v.tag for v in event.summary.value})
+    assert by_step == {
+        5: [MEASURED | METRICS],
+        10: [MEASURED | CHURN | METRICS, LATE_METRICS],
+        15: [MEASURED | CHURN | METRICS],
+        20: [MEASURED | CHURN | METRICS, LATE_METRICS],
+    }
+
+
+def test_the_manifest_says_what_the_run_is(small_model, fit, tmp_path):
+    pruned = prune_low_magnitude(small_model, SCHEDULE)
+    fit(pruned, [UpdatePruningStep(), PruningSummaries(tmp_path, 7)])
+    _, (manifest,) = read(tmp_path)
+    target = manifest["schedules"][0].pop("target")
+    assert target["step"][0] == 2
+    assert target["step"][-1] == 20
+    at = np.arange(2, 21)
+    assert np.abs(np.interp(at, target["step"], target["value"]) - SCHEDULE(at)[1]).max() < 0.001
+    assert manifest == {
+        "format_version": "1.0",
+        "newer": False,
+        "writer_version": manifest["writer_version"],
+        "keras_version": keras.__version__,
+        "keras_backend": keras.backend.backend(),
+        "update_freq": "7",
+        "first_step": 1,
+        "steps_per_epoch": 10,
+        "total_steps": 20,
+        "weights": [
+            {
+                "name": f"{name}/kernel",
+                "layer": name,
+                "layer_class": "Dense",
+                "shape": shape,
+                "size": shape[0] * shape[1],
+                "dtype": "float32",
+                "pattern": {"type": "element"},
+                "schedule": 0,
+            }
+            for name, shape in (("hidden", [8, 16]), ("head", [16, 3]))
+        ],
+        "schedules": [
+            {
+                "class_name": "PolynomialDecay",
+                "config": json.loads(json.dumps(SCHEDULE.get_config())),
+                "begin_step": 2,
+                "end_step": 20,
+                "frequency": 3,
+            }
+        ],
+    }
+
+
+def test_several_executions_at_once_and_an_odd_last_batch(small_model, small_data, tmp_path):
+    pruned = prune_low_magnitude(small_model, SCHEDULE)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    pruned.compile("adam", loss, steps_per_execution=4)
+    callbacks = [UpdatePruningStep(), PruningSummaries(tmp_path, "batch")]
+    pruned.fit(*small_data, batch_size=4, epochs=2, verbose=0, callbacks=callbacks)
+    found, _ = read(tmp_path)
+    steps = found["pruning_step/hidden"]
+    assert all(step == value for step, value in steps.items())
+    assert list(steps)[-1] == 20
+    assert found["sparsity_total/pruned"][20] == np.float32((128 - 26 + 48 - 10) / 176)
+
+
+def test_a_generator_of_unknown_length(small_model, small_data, tmp_path):
+    import tensorflow as tf
+
+    data = tf.data.Dataset.from_tensor_slices(small_data).batch(4).filter(lambda x, y: True)
+    pruned = prune_low_magnitude(small_model, SCHEDULE)
+    pruned.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    pruned.fit(data, epochs=2, verbose=0, callbacks=[UpdatePruningStep(), PruningSummaries(tmp_path, 6)])
+    found, (manifest,) = read(tmp_path)
+    # Keras's optimizer counts one step more an epoch as the data's end is found, and so does pruning.
+    assert int(pruned.optimizer.iterations.numpy()) == 22
+    assert list(found["sparsity/hidden/kernel"]) == [6, 12, 18, 22]
+    assert manifest["steps_per_epoch"] is None
+    assert manifest["total_steps"] is None
+
+
+def test_a_second_fit_goes_on_where_the_first_stopped(small_model, fit, tmp_path):
+    pruned = prune_low_magnitude(small_model, SCHEDULE)
+    summaries = PruningSummaries(tmp_path)
+    fit(pruned, [UpdatePruningStep(), summaries], epochs=1)
+    fit(pruned, [UpdatePruningStep(), summaries], epochs=1)  # compiled anew: the optimizer counts from 0 again
+    found, manifests = read(tmp_path)
+    assert list(found["sparsity_total/pruned"]) == [10, 20]
+    assert [m["first_step"] for m in manifests] == [1, 11]
+    assert [m["total_steps"] for m in manifests] == [10, 20]
+
+
+def test_early_stopping_keeps_the_time_line_straight(small_model, fit, tmp_path, small_data):
+    stop = keras.callbacks.EarlyStopping(monitor="loss", mode="max", patience=0, restore_best_weights=True)
+    pruned = prune_low_magnitude(small_model, SCHEDULE)
+    fit(pruned, [UpdatePruningStep(), stop, PruningSummaries(tmp_path, 7)], epochs=5)
+    found, _ = read(tmp_path)  # asserts that no step comes twice or goes back
+    assert max(found["sparsity_total/pruned"]) == 20
+
+
+def test_names_leave_out_model_and_wrappers_so_that_runs_share_tags(fit, tmp_path):
+    inner = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, name="deep")], name="backbone")
+    model = keras.Sequential(
+        [keras.Input((8,)), inner, keras.layers.Reshape((2, 2)), keras.layers.LSTM(2, name="lstm"), keras.layers.Dense(3, name="head")],
+        name="whole",
+    )
+    fit(model, [PruningSummaries(tmp_path / "dense")], epochs=1)
+    pruned = prune_low_magnitude(model, ConstantSparsity(0.5, 0, frequency=2))
+    fit(pruned, [UpdatePruningStep(), PruningSummaries(tmp_path / "pruned")], epochs=1)
+    dense, _ = read(tmp_path / "dense")
+    sparse, _ = read(tmp_path / "pruned")
+    weights = {
+        "backbone/deep/kernel",
+        "lstm/lstm_cell/kernel",
+        "lstm/lstm_cell/recurrent_kernel",
+        "head/kernel",
+    }
+    assert {t.removeprefix("sparsity/") for t in dense if t.startswith("sparsity/")} == weights
+    assert {t.removeprefix("sparsity/") for t in sparse if t.startswith("sparsity/")} == weights
+    assert {t for t in sparse if t.startswith("pruning_step/")} == {f"pruning_step/{n}" for n in ("backbone/deep", "lstm", "head")}
+    assert dense["sparsity_total/model"] == {10: 0.0}
+    assert "sparsity_total/pruned" not in dense
+    assert sparse["sparsity/lstm/lstm_cell/kernel"] == {10: 0.5}
+
+
+def test_a_model_that_its_first_step_builds(fit, tmp_path):
+    model = keras.Sequential([keras.layers.Dense(16), keras.layers.Dense(3)])
+    pruned = prune_low_magnitude(model, ConstantSparsity(0.5, 1, frequency=1))
+    fit(pruned, [UpdatePruningStep(), PruningSummaries(tmp_path, "batch")], epochs=1)
+    found, (manifest,) = read(tmp_path)
+    assert list(found["sparsity_total/pruned"].values()) == [0.5] * 10
+    assert manifest["first_step"] == 1
+
+
+class OneByOne(PruningSchedule):
+    """Takes single steps only, and can't be described."""
+
+    begin_step, end_step, frequency = 0, -1, 2
+
+    def __call__(self, step):
+        if tuple(step.shape if hasattr(step, "shape") else ()):
+            raise TypeError("one step, please")
+        return self._should_prune_in_step(step), 0.75
+
+
+def test_schedules_of_ones_own_are_sampled_too(fit, tmp_path):
+    layer = keras.layers.Dense(3)
+    model = keras.Sequential([keras.Input((8,)), prune_low_magnitude(layer, OneByOne())])
+    fit(model, [UpdatePruningStep(), PruningSummaries(tmp_path)], epochs=1)
+    found, (manifest,) = read(tmp_path)
+    assert found["sparsity_total/pruned"] == {10: 0.75}
+    assert manifest["schedules"] == [
+        {
+            "class_name": "OneByOne",
+            "config": {},
+            "begin_step": 0,
+            "end_step": None,
+            "frequency": 2,
+            "target": {"step": [0, 10], "value": [0.75, 0.75]},
+        }
+    ]
+
+
+def test_nan_metrics_and_metrics_that_are_no_numbers(small_model, fit, tmp_path):
+    pruned = prune_low_magnitude(small_model, SCHEDULE)
+
+    class Extra(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs.update(lost=float("nan"), words="none", vector=np.ones(3))
+
+    fit(pruned, [UpdatePruningStep(), Extra(), PruningSummaries(tmp_path)], epochs=1)
+    found, _ = read(tmp_path)
+    assert np.isnan(found["metrics/lost"][10])
+    assert {tag for tag in found if tag.startswith("metrics/")} == {*METRICS, "metrics/lost"}
+
+
+def test_training_survives_a_log_that_cannot_be_written(small_model, fit, tmp_path):
+    (tmp_path / "file").write_text("not a directory")
+    pruned = prune_low_magnitude(small_model, SCHEDULE)
+    with pytest.warns(UserWarning, match="Sparsity is no longer logged") as caught:
+        fit(pruned, [UpdatePruningStep(), PruningSummaries(tmp_path / "file" / "logs", "batch")])
+    assert len([w for w in caught if "no longer logged" in str(w.message)]) == 1
+    assert int(pruned.layers[0].pruning_step.numpy()) == 20
+
+
+def test_training_survives_a_measurement_that_fails(small_model, fit, tmp_path, monkeypatch):
+    from tb_sparsity.measure import Meter
+
+    def broken(self):
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(Meter, "measure", broken)
+    pruned = prune_low_magnitude(small_model, SCHEDULE)
+    with pytest.warns(UserWarning, match="out of luck"):
+        fit(pruned, [UpdatePruningStep(), PruningSummaries(tmp_path, "batch")])
+    assert int(pruned.layers[0].pruning_step.numpy()) == 20
+
+
+def test_beside_keras_own_tensorboard_callback(small_model, fit, tmp_path):
+    pruned = prune_low_magnitude(small_model, SCHEDULE)
+    callbacks = [keras.callbacks.TensorBoard(tmp_path), UpdatePruningStep(), PruningSummaries(tmp_path)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        fit(pruned, callbacks)
+    found, _ = read(tmp_path)
+    assert list(found["sparsity_total/pruned"]) == [10, 20]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["sparsity", "train"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"log_dir": ""}, ValueError, "log_dir=''"),
+        ({"log_dir": 3}, ValueError, "log_dir=3"),
+        ({"log_dir": "x", "update_freq": 0}, ValueError, "update_freq=0"),
+        ({"log_dir": "x", "update_freq": True}, ValueError, "update_freq=True"),
+        ({"log_dir": "x", "update_freq": "step"}, ValueError, "update_freq='step'"),
+        ({"log_dir": "x", "freq": 1}, TypeError, "no argument 'freq'"),
+    ],
+)
+def test_wrong_arguments(arguments, error, message):
+    with pytest.raises(error, match=message):
+        PruningSummaries(**arguments)
+
+
+def test_tfmots_arguments_for_its_base_class_are_taken():
+    PruningSummaries(log_dir="logs", profile_batch=0)
