@@ -109,7 +109,12 @@ def _sparsity(text: str) -> float:
 
 
 def _update_freq(text: str) -> str | int:
-    return text if text in ("epoch", "batch") else _positive(text)
+    if text in ("epoch", "batch"):
+        return text
+    try:
+        return _positive(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"expected epoch, batch or a number of steps, got {text!r}") from None
 
 
 def load_data(source: str, seed: int) -> Data:
@@ -123,8 +128,10 @@ def load_data(source: str, seed: int) -> Data:
     try:
         return mnist()
     except Exception as error:  # no network shows in many ways
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        print(f"MNIST is neither cached nor to be had ({reason}): using scikit-learn's digits, upscaled, instead.")
+        reason = " ".join(str(error).rpartition(" -- ")[2].split()) or type(error).__name__
+        print(
+            f"MNIST is not in Keras's cache and can't be downloaded ({reason}): using scikit-learn's digits, upscaled."
+        )
         return digits(seed)
 
 
@@ -169,8 +176,10 @@ def from_file(path: Path) -> Data:
             x_train, y_train, x_test, y_test = (arrays[name] for name in Data._fields)
     except FileNotFoundError:
         raise DataError(f"{path} doesn't exist") from None
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, AttributeError, TypeError) as error:
-        raise DataError(f"{path} can't be read as an .npz file of arrays ({error})") from None
+    except OSError as error:
+        raise DataError(f"{path} can't be read ({error.strerror or error})") from None
+    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError, TypeError):
+        raise DataError(f"{path} isn't an .npz file of plain arrays") from None
     for name, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
         _check(path, name, x, y)
     if x_train.shape[1:3] != x_test.shape[1:3]:

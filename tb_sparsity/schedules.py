@@ -194,7 +194,7 @@ class PolynomialDecay(PruningSchedule):
     ):
         self.initial_sparsity = _sparsity("initial_sparsity", initial_sparsity)
         self.final_sparsity = _sparsity("final_sparsity", final_sparsity)
-        if not isinstance(power, numbers.Real) or not math.isfinite(power) or power <= 0:
+        if not _is_number(power) or not 0 < power < math.inf:
             raise ValueError(f"`power` must be a number above 0. Received: power={power!r}")
         self.power = float(power)
         self.begin_step, self.end_step, self.frequency = _steps(begin_step, end_step, frequency)
@@ -205,8 +205,7 @@ class PolynomialDecay(PruningSchedule):
             )
         if self.end_step == self.begin_step:
             raise ValueError(
-                "`end_step` must be above `begin_step`. "
-                f"Received: begin_step={begin_step!r}, end_step={end_step!r}"
+                f"`end_step` must be above `begin_step`. Received: begin_step={begin_step!r}, end_step={end_step!r}"
             )
 
     def __call__(self, step: Any) -> tuple[Any, Any]:
@@ -251,7 +250,7 @@ def _cast(x: Any, ops: Any) -> Any:
 
 
 def _sparsity(name: str, value: Any) -> float:
-    if not isinstance(value, (numbers.Real, np.generic)) or not 0 <= value < 1:
+    if not _is_number(value) or not 0 <= value < 1:
         raise ValueError(f"`{name}` must be in [0, 1): a share, not percent. Received: {name}={value!r}")
     return float(value)
 
@@ -274,7 +273,12 @@ def _steps(begin_step: Any, end_step: Any, frequency: Any) -> tuple[int, int, in
 
 def _whole(name: str, value: Any) -> int:
     """Cuts a step count to a whole Python int: `0.2 * end_step` is a fraction, `np.ceil` gives NumPy numbers."""
-    value = getattr(value, "item", lambda: value)() if getattr(value, "shape", None) == () else value
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+    if not _is_number(value) or not math.isfinite(value):
         raise ValueError(f"`{name}` must be a number of steps. Received: {name}={value!r}")
     return int(value)
+
+
+def _is_number(value: Any) -> bool:
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):  # of NumPy, also as an array of rank 0
+        value = value.item()
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

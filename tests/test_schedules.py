@@ -74,7 +74,9 @@ def test_ints_arrays_and_tensors_get_the_same_answer(schedule):
         "tensor": schedule(ops.convert_to_tensor(steps, "int32")),
         "int64 tensor": schedule(ops.convert_to_tensor(steps, "int64")),
         "graph": tf.function(schedule)(tf.constant(steps, tf.int32)),
-        "scalar tensors": [ops.stack(x) for x in zip(*(schedule(ops.convert_to_tensor(int(s))) for s in steps))],
+        "scalar tensors": [
+            ops.stack(x) for x in zip(*(schedule(ops.convert_to_tensor(int(s))) for s in steps), strict=True)
+        ],
     }
     for kind, (due_there, sparsity_there) in answers.items():
         assert np.array_equal(due_there, due), kind

@@ -59,6 +59,17 @@ class PruningSummaries(keras.callbacks.Callback):
     Then `tensorboard --logdir logs`, tab Sparsity.
     """
 
+    _writer: SparsityWriter | None
+    _meter: Meter | None
+    _failed: bool
+    _first_step: int
+    _step: int  # training steps taken
+    _epoch_start: int  # those taken when the epoch began
+    _measured_step: int | None
+    _batch_metrics: set[str]  # names of the metrics that each batch brings
+    _steps_per_epoch: int | None
+    _total_steps: int | None
+
     def __init__(self, log_dir: str | os.PathLike[str], update_freq: str | int = "epoch", **kwargs: Any):
         super().__init__()
         unknown = sorted(set(kwargs) - _TENSORBOARD_ARGUMENTS)
@@ -74,7 +85,7 @@ class PruningSummaries(keras.callbacks.Callback):
             )
         self.log_dir = log_dir
         self.update_freq = update_freq
-        self._every = {"epoch": None, "batch": 1}.get(update_freq, update_freq)  # type: ignore[call-overload]
+        self._every = None if update_freq == "epoch" else 1 if update_freq == "batch" else int(update_freq)
         self._reset()
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -159,15 +170,15 @@ class PruningSummaries(keras.callbacks.Callback):
         self._reset()
 
     def _reset(self) -> None:
-        self._writer: SparsityWriter | None = None
-        self._meter: Meter | None = None
+        self._writer = None
+        self._meter = None
         self._failed = False
         self._first_step = 1
-        self._step = self._epoch_start = 0  # training steps taken: now, and when the epoch began
-        self._measured_step: int | None = None
-        self._batch_metrics: set[str] = set()
-        self._steps_per_epoch: int | None = None
-        self._total_steps: int | None = None
+        self._step = self._epoch_start = 0
+        self._measured_step = None
+        self._batch_metrics = set()
+        self._steps_per_epoch = None
+        self._total_steps = None
 
     def _manifest(self, meter: Meter) -> Manifest:
         manifest = Manifest(

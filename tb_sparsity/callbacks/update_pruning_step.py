@@ -97,9 +97,7 @@ class UpdatePruningStep(keras.callbacks.Callback):
             wrapper.apply_masks()
 
 
-def _problems(
-    wrappers: list[PruneLowMagnitude], step: int, last_step: int, steps_per_epoch: int | None
-) -> list[str]:
+def _problems(wrappers: list[PruneLowMagnitude], step: int, last_step: int, steps_per_epoch: int | None) -> list[str]:
     """What this fit, of the steps `step + 1` to `last_step`, can't do; nothing if all is well."""
     if not wrappers:
         return [

@@ -136,8 +136,7 @@ def read_series(
     else:
         known_runs = data.keys()
     sessions = {
-        run: _sessions(found)
-        for run, found in (_manifests(provider, ctx, experiment_id, runs) if runs else {}).items()
+        run: _sessions(found) for run, found in (_manifests(provider, ctx, experiment_id, runs) if runs else {}).items()
     }
     result = []
     for run, t in wanted:

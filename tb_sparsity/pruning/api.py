@@ -20,9 +20,7 @@ for _schedule in (ConstantSparsity, PolynomialDecay):  # schedules.py itself mus
 _DEFAULT_SCHEDULE = ConstantSparsity(0.5, begin_step=0)
 
 
-def prune_low_magnitude(
-    to_prune: Any, pruning_schedule: PruningSchedule = _DEFAULT_SCHEDULE, **kwargs: Any
-) -> Any:
+def prune_low_magnitude(to_prune: Any, pruning_schedule: PruningSchedule = _DEFAULT_SCHEDULE, **kwargs: Any) -> Any:
     """Makes a layer, a list of layers or a model ready to be pruned while it trains.
 
     A model is copied, weights and all, down through nested models; the one given stays as it is. The copy is

@@ -218,7 +218,13 @@ def test_early_stopping_keeps_the_time_line_straight(small_model, fit, tmp_path,
 def test_names_leave_out_model_and_wrappers_so_that_runs_share_tags(fit, tmp_path):
     inner = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, name="deep")], name="backbone")
     model = keras.Sequential(
-        [keras.Input((8,)), inner, keras.layers.Reshape((2, 2)), keras.layers.LSTM(2, name="lstm"), keras.layers.Dense(3, name="head")],
+        [
+            keras.Input((8,)),
+            inner,
+            keras.layers.Reshape((2, 2)),
+            keras.layers.LSTM(2, name="lstm"),
+            keras.layers.Dense(3, name="head"),
+        ],
         name="whole",
     )
     fit(model, [PruningSummaries(tmp_path / "dense")], epochs=1)
@@ -234,7 +240,9 @@ def test_names_leave_out_model_and_wrappers_so_that_runs_share_tags(fit, tmp_pat
     }
     assert {t.removeprefix("sparsity/") for t in dense if t.startswith("sparsity/")} == weights
     assert {t.removeprefix("sparsity/") for t in sparse if t.startswith("sparsity/")} == weights
-    assert {t for t in sparse if t.startswith("pruning_step/")} == {f"pruning_step/{n}" for n in ("backbone/deep", "lstm", "head")}
+    assert {t for t in sparse if t.startswith("pruning_step/")} == {
+        f"pruning_step/{n}" for n in ("backbone/deep", "lstm", "head")
+    }
     assert dense["sparsity_total/model"] == {10: 0.0}
     assert "sparsity_total/pruned" not in dense
     assert sparse["sparsity/lstm/lstm_cell/kernel"] == {10: 0.5}

@@ -58,9 +58,7 @@ def test_two_schedules_that_do_not_fit_still_give_one_warning(fit):
     first, second = keras.layers.Dense(4, name="first"), keras.layers.Dense(3, name="second")
     late = ConstantSparsity(0.5, 500)
     long = PolynomialDecay(0.0, 0.5, 0, 70, frequency=5)
-    model = keras.Sequential(
-        [keras.Input((8,)), prune_low_magnitude(first, late), prune_low_magnitude(second, long)]
-    )
+    model = keras.Sequential([keras.Input((8,)), prune_low_magnitude(first, late), prune_low_magnitude(second, long)])
     found = warnings_of(fit, model)
     assert len(found) == 1
     assert "- first: nothing will be pruned" in found[0]

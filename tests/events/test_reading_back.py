@@ -40,7 +40,9 @@ def test_both_servers_give_the_same_answer_up_to_a_thousand_points(tmp_path, ser
     answers = []
     for server in serve_both(tmp_path):
         index = server.index(lambda runs: runs.get("run/sparsity", {}).get("last_step") == 1000)
-        answers.append((index, server.series(*wanted), server.series(*wanted, points=10), server.series(*wanted, points=1)))
+        answers.append(
+            (index, server.series(*wanted), server.series(*wanted, points=10), server.series(*wanted, points=1))
+        )
     assert answers[0] == answers[1]
     index, full, ten, one = answers[0]
     assert index["run/sparsity"]["name"] == "run"
@@ -67,13 +69,19 @@ def test_a_resumed_run_replaces_what_it_trains_anew(tmp_path, serve):
     session(tmp_path / "run", 1, 100, 0.1, tags)
     session(tmp_path / "run", 51, 70, 0.2, tags[:1])  # resumed from step 50, stopped early, another tag gone
     server = serve(tmp_path)
-    index = server.index(lambda runs: (runs.get("run/sparsity", {}).get("manifest") or {}).get("writer_version") == "0.2")
+    index = server.index(
+        lambda runs: (runs.get("run/sparsity", {}).get("manifest") or {}).get("writer_version") == "0.2"
+    )
     answer = server.series(*(("run/sparsity", t) for t in tags))
     assert points(answer, 0) == {s: pytest.approx(0.1 if s <= 50 else 0.2) for s in range(1, 71)}
     assert points(answer, 1) == {s: pytest.approx(0.1) for s in range(1, 51)}
     assert index["run/sparsity"]["last_step"] == 70
     session(tmp_path / "run", 11, 12, 0.3, tags)
-    server.index(lambda runs: runs["run/sparsity"]["manifest"]["writer_version"] == "0.3" and runs["run/sparsity"]["last_step"] == 12)
+    server.index(
+        lambda runs: (
+            runs["run/sparsity"]["manifest"]["writer_version"] == "0.3" and runs["run/sparsity"]["last_step"] == 12
+        )
+    )
     answer = server.series(("run/sparsity", tags[0]))
     assert points(answer) == {s: pytest.approx(0.1 if s <= 10 else 0.3) for s in range(1, 13)}
 

@@ -1,6 +1,6 @@
 """Runs in tfmot's virtual environment: answers with tfmot what `test_parity.py` asks.
 
-    python oracle.py QUESTIONS.npz ANSWERS.npz
+python oracle.py QUESTIONS.npz ANSWERS.npz
 """
 
 import os

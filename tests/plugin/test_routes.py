@@ -98,7 +98,9 @@ def test_what_is_still_allowed(server):
     assert server.request("series", {"series": [ONE] * 2000, "points": 10_000, "more": 1})[0] == 200
 
 
-@pytest.mark.parametrize(("path", "method", "allowed"), [("index", "POST", "GET"), ("series", "GET", "POST"), ("series", "PUT", "POST")])
+@pytest.mark.parametrize(
+    ("path", "method", "allowed"), [("index", "POST", "GET"), ("series", "GET", "POST"), ("series", "PUT", "POST")]
+)
 def test_a_wrong_method_is_a_405(server, path, method, allowed):
     status, answer = server.request(path, b"" if method != "GET" else None, method)
     assert status == 405

@@ -155,9 +155,7 @@ def test_nested_and_branching_models_with_a_shared_layer(small_data):
         np.allclose(pruned.predict([x, x], verbose=0)[key], model.predict([x, x], verbose=0)[key]) for key in "ab"
     )
     pruned.compile("sgd", {"a": "mse", "b": "mse"})
-    pruned.fit(
-        [x, x], {"a": x[:, :1], "b": x[:, :2]}, batch_size=10, verbose=0, callbacks=[UpdatePruningStep()]
-    )
+    pruned.fit([x, x], {"a": x[:, :1], "b": x[:, :2]}, batch_size=10, verbose=0, callbacks=[UpdatePruningStep()])
     wrappers = {w.layer.name: w for w in collect_wrappers(pruned)}
     assert sorted(wrappers) == ["a", "b", "inner", "shared"]
     for wrapper in wrappers.values():
@@ -202,9 +200,7 @@ def test_tfmots_way_to_prune_some_layers(small_model, fit):
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16"])
 def test_half_precision_policies(policy, fit, small_data):
-    model = keras.Sequential(
-        [keras.Input((8,)), layers.Dense(16, dtype=policy), layers.Dense(3, dtype="float32")]
-    )
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(16, dtype=policy), layers.Dense(3, dtype="float32")])
     pruned = prune_low_magnitude(model, ConstantSparsity(0.7, 0, frequency=3))
     assert pruned.layers[0].output.dtype == model.layers[0].output.dtype
     before = collect_wrappers(pruned)[0].layer.kernel.numpy().astype("float64")
@@ -340,7 +336,7 @@ def test_custom_layers_say_what_to_prune(fit):
         def get_prunable_weights(self):
             return ["scale"]
 
-    with pytest.raises(TypeError, match="must return a list of Keras variables.*'scale'"):
+    with pytest.raises(TypeError, match=r"must return a list of Keras variables.*'scale'"):
         prune_low_magnitude(keras.Sequential([keras.Input((8,)), Wrong()]), HALF)
 
 
