@@ -14,8 +14,8 @@ import time
 
 RUN = "import sys; from tensorboard.main import run_main; sys.argv = ['tensorboard', '--version']; run_main()"
 WITHOUT = (
-    "from importlib import metadata; seen = metadata.entry_points;"
-    "metadata.entry_points = lambda **k: metadata.EntryPoints(e for e in seen(**k) if 'tb_sparsity' not in e.value);"
+    "from tensorboard import default; seen = default._iter_entry_points;"
+    "default._iter_entry_points = lambda group: [e for e in seen(group) if 'tb_sparsity' not in e.value];"
 )
 
 
