@@ -13,7 +13,6 @@ import os
 import shlex
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -88,13 +87,19 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         help="when to log: after each epoch, each batch, or every N steps (default: %(default)s)",
     )
     add("--logdir", default="logs", metavar="DIR", help="where event files go (default: %(default)s)")
-    add("--seed", type=int, default=0, metavar="N", help="of the weights and the shuffling (default: %(default)s)")
+    add("--seed", type=_seed, default=0, metavar="N", help="of the weights and the shuffling (default: %(default)s)")
     return parser.parse_args(argv)
 
 
 def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text!r}")
+    if not text.isdecimal() or not 1 <= int(text) <= 10**6:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 1,000,000, got {text!r}")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {2**32 - 1:,}, got {text!r}")
     return int(text)
 
 
@@ -173,12 +178,14 @@ def from_file(path: Path) -> Data:
             missing = [name for name in Data._fields if name not in arrays]
             if missing:
                 raise DataError(f"{path} has no array {', '.join(missing)}; it has {', '.join(arrays) or 'none'}")
-            x_train, y_train, x_test, y_test = (arrays[name] for name in Data._fields)
+            x_train, y_train, x_test, y_test = (np.asarray(arrays[name]) for name in Data._fields)
+    except DataError:
+        raise
     except FileNotFoundError:
         raise DataError(f"{path} doesn't exist") from None
     except OSError as error:
         raise DataError(f"{path} can't be read ({error.strerror or error})") from None
-    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError, TypeError):
+    except Exception:  # a damaged archive fails in a dozen ways
         raise DataError(f"{path} isn't an .npz file of plain arrays") from None
     for name, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
         _check(path, name, x, y)

@@ -12,10 +12,9 @@ import numpy as np
 from keras import ops
 
 from tb_sparsity.events.names import TOTAL_MODEL, TOTAL_PRUNED, tag
-from tb_sparsity.pruning.api import collect_wrappers
 from tb_sparsity.pruning.masks import count_true
 from tb_sparsity.pruning.registry import prunable_weights
-from tb_sparsity.pruning.wrapper import PrunedWeight, PruneLowMagnitude
+from tb_sparsity.pruning.wrapper import PrunedWeight, PruneLowMagnitude, collect_wrappers
 
 
 @dataclass(frozen=True)
@@ -103,8 +102,9 @@ def training_step(model: keras.Model) -> int:
     counters = [wrapper.pruning_step for wrapper in collect_wrappers(model) if wrapper.built]
     optimizer = getattr(model, "optimizer", None)
     if not counters and optimizer is not None:
-        counters = [optimizer.iterations]
-    return max((int(ops.convert_to_numpy(counter)) for counter in counters), default=0)
+        # `iterations` itself is divided by the steps of gradient accumulation.
+        counters = [getattr(optimizer, "_iterations", optimizer.iterations)]
+    return int(ops.convert_to_numpy(ops.max(ops.stack([counter.value for counter in counters])))) if counters else 0
 
 
 class Meter:
@@ -192,5 +192,6 @@ def _compiled(function: Callable[[], Any]) -> Callable[[], Any]:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function, jit_compile=True)
+        # The concrete function: TensorFlow would take one `tf.function` a fit for needless retracing, and say so.
+        return tf.function(function, jit_compile=True).get_concrete_function()
     return function

@@ -74,7 +74,7 @@ class PruningSchedule(abc.ABC):
     def __repr__(self) -> str:
         try:
             config = self.get_config()
-        except NotImplementedError:
+        except Exception:  # of a user's own schedule; a warning may be about to name it
             return object.__repr__(self)
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in config.items())})"
 
@@ -273,7 +273,7 @@ def _steps(begin_step: Any, end_step: Any, frequency: Any) -> tuple[int, int, in
 
 def _whole(name: str, value: Any) -> int:
     """Cuts a step count to a whole Python int: `0.2 * end_step` is a fraction, `np.ceil` gives NumPy numbers."""
-    if not _is_number(value) or not math.isfinite(value):
+    if not _is_number(value) or not math.isfinite(value) or (value < 0 and value != int(value)):
         raise ValueError(f"`{name}` must be a number of steps. Received: {name}={value!r}")
     return int(value)
 

@@ -108,10 +108,12 @@ class PruningSummaries(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Logs, if this step is one to log."""
+        if self._every is None:
+            return
         last_step, self._step = self._step, self._epoch_start + batch + 1
         if getattr(self.model, "steps_per_execution", 1) > 1:  # `batch` may be beyond the epoch's last
             self._step = training_step(self.model)
-        if self._every and self._step // self._every > last_step // self._every:
+        if self._step // self._every > last_step // self._every:
             self._batch_metrics.update(logs or {})
             self._log(logs)
 
@@ -131,6 +133,13 @@ class PruningSummaries(keras.callbacks.Callback):
         """Logs the state after the last step and closes the file."""
         if self._step not in (0, self._measured_step):
             self._log(logs)
+        restored = training_step(self.model)
+        if self._measured_step and restored < self._measured_step:
+            warnings.warn(
+                f"The model now has the weights of step {restored:,}, which a callback restored as training ended. "
+                f"The last point of its sparsity in the log is the state after step {self._measured_step:,}, before.",
+                stacklevel=2,
+            )
         self._end_session()
 
     def _log(self, metrics: Mapping[str, Any] | None, measured: bool = True) -> None:
@@ -192,7 +201,8 @@ class PruningSummaries(keras.callbacks.Callback):
             steps_per_epoch=self._steps_per_epoch,
             total_steps=self._total_steps,
         )
-        index_of: dict[str, int] = {}
+        index_of: dict[bytes, int] = {}
+        described: dict[int, bytes] = {}
         for w in meter.weights:
             weight = Weight(
                 name=w.name,
@@ -205,11 +215,13 @@ class PruningSummaries(keras.callbacks.Callback):
             )
             if w.wrapper:
                 schedule = w.wrapper.pruning_schedule
-                key = repr(schedule)
-                if key not in index_of:
-                    index_of[key] = len(manifest.schedules)
-                    manifest.schedules.append(describe_schedule(schedule, self._total_steps))
-                weight.schedule = index_of[key]
+                if id(schedule) not in described:
+                    message = describe_schedule(schedule, self._total_steps)
+                    described[id(schedule)] = key = message.SerializeToString(deterministic=True)
+                    if key not in index_of:
+                        index_of[key] = len(manifest.schedules)
+                        manifest.schedules.append(message)
+                weight.schedule = index_of[described[id(schedule)]]
             manifest.weights.append(weight)
         return manifest
 

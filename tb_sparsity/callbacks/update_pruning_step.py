@@ -9,8 +9,7 @@ from typing import Any
 import keras
 
 from tb_sparsity.measure import training_step
-from tb_sparsity.pruning.api import collect_wrappers
-from tb_sparsity.pruning.wrapper import PruneLowMagnitude
+from tb_sparsity.pruning.wrapper import PruneLowMagnitude, collect_wrappers
 from tb_sparsity.schedules import PruningSchedule, last_update
 
 _SHORTFALL = 1e-6  # of sparsity, below which a schedule counts as having reached its end
@@ -54,9 +53,12 @@ class UpdatePruningStep(keras.callbacks.Callback):
         self._allow_training(True)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Lets the wrappers train."""
+        """Lets the wrappers train, if their schedules can be used in a training step."""
         self._allow_training(True)
         self._checked = False
+        if not getattr(self.model, "run_eagerly", False):
+            for schedule in {id(w.pruning_schedule): w.pruning_schedule for w in collect_wrappers(self.model)}.values():
+                _check_traceable(schedule)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Checks the schedules, as soon as the number of steps is known."""
@@ -131,7 +133,10 @@ def _problem(schedule: PruningSchedule, step: int, last_step: int, steps_per_epo
     end = schedule.end_step
     if not step < end or end <= last_step:
         return None
-    reached, final = (float(keras.ops.convert_to_numpy(schedule(at)[1])) for at in (due, end))
+    try:
+        reached, final = _sparsity_at(schedule, due), _sparsity_at(schedule, end)
+    except Exception:  # of a user's own schedule: the check must not end the training that it is for
+        return None
     if reached >= final - _SHORTFALL:
         return None
     return (
@@ -139,6 +144,35 @@ def _problem(schedule: PruningSchedule, step: int, last_step: int, steps_per_epo
         f"at step {due:,}, sets {_percent(reached)}. Set `end_step` to {last_step:,} or less, or "
         f"{_train_until(end, last_step, steps_per_epoch)}."
     )
+
+
+def _sparsity_at(schedule: PruningSchedule, step: int) -> float:
+    sparsity = schedule(keras.ops.convert_to_tensor(step, "int32"))[1]
+    return float(keras.ops.convert_to_numpy(sparsity))
+
+
+class _Traced(keras.Operation):
+    """A schedule as Keras traces it."""
+
+    def __init__(self, schedule: PruningSchedule):
+        super().__init__()
+        self.schedule = schedule
+
+    def call(self, step: Any) -> Any:
+        return tuple(keras.ops.convert_to_tensor(answer) for answer in self.schedule(step))
+
+
+def _check_traceable(schedule: PruningSchedule) -> None:
+    """Raises what the compiled step would raise, in words, before anything is compiled."""
+    try:
+        _Traced(schedule).compute_output_spec(keras.KerasTensor((), "int32"))
+    except Exception as error:
+        raise TypeError(
+            f"{schedule!r} can't be used in a compiled training step, where it is given a tensor: "
+            f"{type(error).__name__}: {error}\n"
+            "Write its `__call__` with `keras.ops`, e.g. `keras.ops.where(step >= 1000, 0.75, 0.5)` in place of `if`, "
+            "or compile the model with `run_eagerly=True`."
+        ) from error
 
 
 def _train_until(target: int, last_step: int, steps_per_epoch: int | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -163,8 +164,8 @@ def _weight_json(weight: Weight) -> dict[str, Any]:
 
 def _schedule_json(schedule: Schedule) -> dict[str, Any]:
     try:
-        config = json.loads(schedule.config or "{}")
-    except ValueError:
+        config = _finite(json.loads(schedule.config or "{}"))
+    except (ValueError, RecursionError):
         config = {}
     return {
         "class_name": schedule.class_name,
@@ -175,9 +176,20 @@ def _schedule_json(schedule: Schedule) -> dict[str, Any]:
         # float32 on the wire: its shortest decimals, not the digits of the double nearest to it
         "target": {
             "step": list(schedule.target_step),
-            "value": [float(str(np.float32(v))) for v in schedule.target_value],
+            "value": [_finite(float(str(np.float32(v)))) for v in schedule.target_value],
         },
     }
+
+
+def _finite(value: Any) -> Any:
+    """The value with None for every NaN and infinity in it: JSON has neither."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    return value
 
 
 def _optional(message: Any, field: str) -> int | None:

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tensorboard.compat import tf
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
@@ -98,9 +99,21 @@ class SparsityWriter:
             self._writer = None
 
     def _open(self, flush_secs: float) -> None:
+        self._wait_for_a_name()
         self._writer = EventFileWriter(self.directory, max_queue_size=_QUEUE, flush_secs=flush_secs)
         # An exception that ends the program must not take the queued events with it.
         self._close_at_exit = weakref.finalize(self, self._writer.close)
+
+    def _wait_for_a_name(self) -> None:
+        """Sees to it that the new file's name sorts behind those there are: it has the time in whole seconds.
+
+        TensorBoard reads a directory's files in the order of their names; a file out of order is lost to it.
+        """
+        gfile = tf.io.gfile
+        names = gfile.listdir(self.directory) if gfile.isdir(self.directory) else []
+        # The name's second is rounded down from a clock read later than this one.
+        while any(f".tfevents.{int(time.time()):010d}." in name for name in names):
+            time.sleep(0.02)
 
     def _add(self, step: int, **what: Any) -> None:
         event = event_pb2.Event(wall_time=time.time(), step=step, **what)

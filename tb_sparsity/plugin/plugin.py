@@ -13,6 +13,7 @@ from tensorboard import plugin_util
 from tensorboard.backend import http_util
 from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from tb_sparsity.events.names import MANIFEST_PLUGIN
 from tb_sparsity.events.reader import list_runs, read_series, share_axes
@@ -96,9 +97,11 @@ def parse_series_request(body: bytes) -> tuple[list[tuple[str, str]], int]:
 
 
 def _body(request: wrappers.Request) -> bytes:
-    if (request.content_length or 0) > _MAX_BODY:
-        raise ValueError(f"The request is larger than {_MAX_BODY // 2**20} MB.")
-    return request.get_data()
+    request.max_content_length = _MAX_BODY  # of a body in chunks, no more than that is read
+    try:
+        return request.get_data()
+    except RequestEntityTooLarge:
+        raise ValueError(f"The request is larger than {_MAX_BODY // 2**20} MB.") from None
 
 
 def _context(request: wrappers.Request) -> tuple[Any, str]:

@@ -11,7 +11,7 @@ from keras import Layer, Model, Sequential
 from keras.src.models.functional import Functional  # keras has no public name to test for a Functional model
 
 from tb_sparsity.pruning.registry import is_prunable, passes_through
-from tb_sparsity.pruning.wrapper import MISSING_CALLBACK, PruneLowMagnitude
+from tb_sparsity.pruning.wrapper import PruneLowMagnitude, collect_wrappers, require_step_callback
 from tb_sparsity.schedules import ConstantSparsity, PolynomialDecay, PruningSchedule
 
 for _schedule in (ConstantSparsity, PolynomialDecay):  # schedules.py itself must not import Keras
@@ -58,7 +58,7 @@ def prune_low_magnitude(to_prune: Any, pruning_schedule: PruningSchedule = _DEFA
 
     if isinstance(to_prune, Model):
         pruned = _copy_model(to_prune, lambda layer: wrap(layer) if is_prunable(layer) else layer)
-        _require_step_callback(pruned)
+        require_step_callback(pruned)
         return pruned
     if isinstance(to_prune, (list, tuple)):
         return [prune_low_magnitude(layer, pruning_schedule, **kwargs) for layer in to_prune]
@@ -103,21 +103,24 @@ def strip_pruning(model: Model) -> Model:
     return _copy_model(model, lambda layer: layer, unwrap=True)
 
 
-def collect_wrappers(model: Layer) -> list[PruneLowMagnitude]:
-    """All `PruneLowMagnitude` layers of a model, in the order of its layers, each once."""
-    layers = model._flatten_layers(include_self=True, recursive=True)
-    return [layer for layer in layers if isinstance(layer, PruneLowMagnitude)]
+def _copy_model(
+    model: Model,
+    change: Callable[[Layer], Layer],
+    unwrap: bool = False,
+    copies: dict[int, tuple[Layer, Layer]] | None = None,
+) -> Model:
+    """Copies a model with its weights, each layer's copy passed through `change`.
 
-
-def _copy_model(model: Model, change: Callable[[Layer], Layer], unwrap: bool = False) -> Model:
-    """Copies a model with its weights, each layer's copy passed through `change`."""
+    `copies` has what is copied already, by the original's id: a layer shared with a nested model stays shared.
+    """
     if not isinstance(model, (Functional, Sequential)):
         raise ValueError(
             f"Model '{model.name}' of class {type(model).__name__} is subclassed: its layers can't be exchanged. "
             "Wrap them where the model makes them, e.g. "
             "`self.dense = prune_low_magnitude(keras.layers.Dense(10), schedule)`."
         )
-    copies: dict[int, tuple[Layer, Layer]] = {}
+    copies = {} if copies is None else copies
+    sources: list[tuple[Layer, Layer]] = []
 
     def copy_and_change(layer: Layer) -> Layer:
         if isinstance(layer, PruneLowMagnitude) and unwrap:
@@ -125,18 +128,21 @@ def _copy_model(model: Model, change: Callable[[Layer], Layer], unwrap: bool = F
         if id(layer) in copies:
             return copies[id(layer)][1]
         if isinstance(layer, (Functional, Sequential)):
-            return _copy_model(layer, change, unwrap)
-        if not unwrap:
-            _check_supported(layer)
-        copy = layer.__class__.from_config(layer.get_config())
-        copies[id(layer)] = (layer, copy)
-        return change(copy)
+            changed = _copy_model(layer, change, unwrap, copies)
+        else:
+            if not unwrap:
+                _check_supported(layer)
+            copy = layer.__class__.from_config(layer.get_config())
+            sources.append((layer, copy))
+            changed = change(copy)
+        copies[id(layer)] = (layer, changed)
+        return changed
 
     # Inputs keep their names: left to itself, `clone_model` gives those without one of their own new ones.
     inputs = None if isinstance(model, Sequential) else keras.tree.map_structure(_input_like, model.input)
     with _uncompiled(model):
         copied = keras.models.clone_model(model, input_tensors=inputs, clone_function=copy_and_change)
-    for layer, copy in copies.values():
+    for layer, copy in sources:
         if layer.built:
             copy.set_weights(layer.get_weights())
     return copied
@@ -169,23 +175,7 @@ def _check_supported(layer: Layer) -> None:
     if not supported and not passes_through(layer):
         raise ValueError(
             f"Layer '{layer.name}' of class {type(layer).__name__} has weights, and which of them to prune isn't "
-            "known. Either give the class a method `get_prunable_weights(self)` that returns a list of its "
-            "variables (an empty list: none), or prune only the layers you name:\n"
-            "    keras.models.clone_model(model, clone_function=lambda layer: prune_low_magnitude(layer, schedule)\n"
-            "                             if isinstance(layer, keras.layers.Dense) else layer)"
+            "known. Either give its class a method `get_prunable_weights(self)` that returns a list of its variables "
+            "(an empty list: none), or prune the other layers one by one where you build the model: "
+            "`prune_low_magnitude(keras.layers.Dense(10), schedule)`."
         )
-
-
-def _require_step_callback(model: Model) -> None:
-    """Makes `model.fit` without `UpdatePruningStep` fail before anything is traced.
-
-    The wrapper checks too, for models that were wrapped by hand or loaded; but only while the step is traced.
-    """
-    make_train_function = model.make_train_function
-
-    def checked(force: bool = False) -> Any:
-        if not all(wrapper.has_step_callback for wrapper in collect_wrappers(model)):
-            raise RuntimeError(MISSING_CALLBACK)
-        return make_train_function(force=force)
-
-    model.make_train_function = checked

@@ -60,7 +60,8 @@ def magnitude_mask(weight: Any, sparsity: Any) -> tuple[Any, Any]:
         return (bits > threshold) | (equal & (index < end))
 
     mask = ops.cond(count_true(bits >= threshold) == kept, untied, tied)
-    return ops.reshape(mask, shape), ops.cast(ops.view(threshold, exact), dtype)
+    as_float = ops.view(ops.reshape(threshold, [1]), exact)[0]  # Keras 3.12 can't view a scalar
+    return ops.reshape(mask, shape), ops.cast(as_float, dtype)
 
 
 def kept_count(size: int, sparsity: Any) -> Any:

@@ -139,10 +139,12 @@ class PruneLowMagnitude(keras.layers.Wrapper):
         if self._advanced_in() is context:
             return  # a shared layer: called again within the same step
         self._advanced_in = weakref.ref(context)
+        model = context.entry_layer
+        if isinstance(model, keras.Model):
+            require_step_callback(model)
         if not self.has_step_callback:
-            # A training function whose tracing failed can't be used again; a fresh one can.
-            if getattr(context.entry_layer, "train_function", None) is not None:
-                context.entry_layer.train_function = None
+            if isinstance(model, keras.Model):
+                model.train_function = None  # one whose tracing failed can't be used again; a fresh one can
             raise RuntimeError(MISSING_CALLBACK)
 
         step = self.pruning_step + 1
@@ -171,9 +173,9 @@ class PruneLowMagnitude(keras.layers.Wrapper):
     def compute_output_shape(self, input_shape: Any) -> Any:
         return self.layer.compute_output_shape(input_shape)
 
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        # By the call itself: from the shape alone, Layer would infer the wrapper's dtype, not the layer's.
-        return keras.Operation.compute_output_spec(self, *args, **kwargs)
+    def compute_output_spec(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        # By the layer itself: from the shape alone, its dtype would be the wrapper's.
+        return self.layer.compute_output_spec(*args, **kwargs)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return self.layer.compute_mask(inputs, previous_mask)
@@ -188,6 +190,31 @@ class PruneLowMagnitude(keras.layers.Wrapper):
         for key in ("layer", "pruning_schedule"):
             config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects=custom_objects)
         return cls(**config)
+
+
+def collect_wrappers(model: keras.layers.Layer) -> list[PruneLowMagnitude]:
+    """All `PruneLowMagnitude` layers of a model, in the order of its layers, each once."""
+    layers = model._flatten_layers(include_self=True, recursive=True)
+    return [layer for layer in layers if isinstance(layer, PruneLowMagnitude)]
+
+
+def require_step_callback(model: keras.Model) -> None:
+    """Makes `model.fit` without `UpdatePruningStep` fail before anything is traced.
+
+    Models that `prune_low_magnitude` made have this from the start; those wrapped by hand or loaded get it when
+    their first training step is traced, where the wrapper checks by itself.
+    """
+    make_train_function = model.make_train_function
+    if getattr(make_train_function, "requires_step_callback", False):
+        return
+
+    def checked(force: bool = False) -> Any:
+        if not all(wrapper.has_step_callback for wrapper in collect_wrappers(model)):
+            raise RuntimeError(MISSING_CALLBACK)
+        return make_train_function(force=force)
+
+    checked.requires_step_callback = True  # type: ignore[attr-defined]
+    model.make_train_function = checked
 
 
 class _Masked(keras.constraints.Constraint):

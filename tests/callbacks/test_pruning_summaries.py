@@ -210,7 +210,8 @@ def test_a_second_fit_goes_on_where_the_first_stopped(small_model, fit, tmp_path
 def test_early_stopping_keeps_the_time_line_straight(small_model, fit, tmp_path, small_data):
     stop = keras.callbacks.EarlyStopping(monitor="loss", mode="max", patience=0, restore_best_weights=True)
     pruned = prune_low_magnitude(small_model, SCHEDULE)
-    fit(pruned, [UpdatePruningStep(), stop, PruningSummaries(tmp_path, 7)], epochs=5)
+    with pytest.warns(UserWarning, match="now has the weights of step 10.*state after step 20"):
+        fit(pruned, [UpdatePruningStep(), stop, PruningSummaries(tmp_path, 7)], epochs=5)
     found, _ = read(tmp_path)  # asserts that no step comes twice or goes back
     assert max(found["sparsity_total/pruned"]) == 20
 
@@ -284,6 +285,34 @@ def test_schedules_of_ones_own_are_sampled_too(fit, tmp_path):
             "target": {"step": [0, 10], "value": [0.75, 0.75]},
         }
     ]
+
+
+def test_schedules_are_told_apart_by_what_they_do(fit, tmp_path):
+    class Levelled(ConstantSparsity):
+        """Its config doesn't have all of it."""
+
+        level = 0.25
+
+        def __call__(self, step):
+            due, sparsity = super().__call__(step)
+            return due, sparsity * 0 + self.level
+
+    schedules = [Levelled(0.5, 1, frequency=1) for _ in range(3)]
+    schedules[2].level = 0.75
+    wrapped = [prune_low_magnitude(keras.layers.Dense(8, name=f"d{i}"), s) for i, s in enumerate(schedules)]
+    fit(keras.Sequential([keras.Input((8,)), *wrapped]), [UpdatePruningStep(), PruningSummaries(tmp_path)])
+    _, (manifest,) = read(tmp_path)
+    assert [w["schedule"] for w in manifest["weights"]] == [0, 0, 1]
+    assert [s["target"]["value"][0] for s in manifest["schedules"]] == [0.25, 0.75]
+
+
+def test_gradient_accumulation_does_not_change_the_axis(small_model, fit, tmp_path):
+    for name, model in (("dense", small_model), ("pruned", prune_low_magnitude(small_model, SCHEDULE))):
+        summaries = PruningSummaries(tmp_path / name)
+        fit(model, [UpdatePruningStep(), summaries], optimizer=keras.optimizers.Adam(gradient_accumulation_steps=4))
+        fit(model, [UpdatePruningStep(), summaries], compiled=True)
+        found, _ = read(tmp_path / name)
+        assert list(found["sparsity_total/model"]) == [10, 20, 30, 40]
 
 
 def test_nan_metrics_and_metrics_that_are_no_numbers(small_model, fit, tmp_path):

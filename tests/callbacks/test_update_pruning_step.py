@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from tb_sparsity import ConstantSparsity, PolynomialDecay, UpdatePruningStep, prune_low_magnitude
+from tb_sparsity import ConstantSparsity, PolynomialDecay, PruningSchedule, UpdatePruningStep, prune_low_magnitude
 
 
 def warnings_of(fit, model, **kwargs):
@@ -99,3 +99,39 @@ def test_weights_are_masked_at_the_end_whatever_touched_them(small_model, fit):
         if hasattr(layer, "pruned_weights"):
             weight, mask, _ = layer.pruned_weights[0]
             assert np.all(weight.numpy()[~mask.numpy()] == 0)
+
+
+class Own(PruningSchedule):
+    """Takes tensors only, and can't even be described."""
+
+    begin_step, end_step, frequency = 0, 1000, 1
+
+    def __call__(self, step):
+        assert step.dtype
+        return self._should_prune_in_step(step), keras.ops.cast(step, "float32") / 2000
+
+    def get_config(self):
+        raise KeyError("nothing")
+
+
+def test_the_check_works_with_schedules_of_ones_own(fit):
+    model = keras.Sequential([keras.Input((8,)), prune_low_magnitude(keras.layers.Dense(3), Own())])
+    (found,) = warnings_of(fit, model)
+    assert "ends at step 1,000 with 50.0 %" in found
+    assert "at step 20, sets 1.0 %" in found
+
+
+def test_a_schedule_that_no_compiled_step_can_use_is_named_before_anything_is_compiled(fit, small_data):
+    class Plain(Own):
+        def __call__(self, step):
+            return self._should_prune_in_step(step), 0.5 if step > 5 else 0.25
+
+    def make():
+        return keras.Sequential([keras.Input((8,)), prune_low_magnitude(keras.layers.Dense(3), Plain())])
+
+    with pytest.raises(TypeError, match=r"(?s)Plain.*can't be used in a compiled training step.*keras.ops.where"):
+        fit(make(), [UpdatePruningStep()])
+    model = make()
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=True)
+    fit(model, [UpdatePruningStep()], compiled=True)
+    assert np.sum(model.layers[0].layer.kernel.numpy() == 0) == 12

@@ -4,6 +4,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import zipfile
 
 import keras
 import numpy as np
@@ -80,7 +81,12 @@ def test_trains_from_a_file_prints_the_table_and_logs_for_the_tab(arrays, tmp_pa
         (["--data", "labels.npz"], "y_test must be 20 whole numbers"),
         (["--data", "flat.npz"], "x_train must be images"),
         (["--data", "objects.npz"], "isn't an .npz file of plain arrays"),
-        (["--epochs", "0"], "--epochs: expected a whole number from 1 on, got '0'"),
+        (["--data", "broken.npz"], "isn't an .npz file of plain arrays"),
+        (["--data", "other.npz"], "must be images"),
+        (["--data", "."], "can't be read"),
+        (["--seed", "-1"], "--seed: expected a whole number from 0"),
+        (["--epochs", "9" * 30], "--epochs: expected a whole number from 1"),
+        (["--epochs", "0"], "--epochs: expected a whole number from 1 to 1,000,000, got '0'"),
         (["--batch-size", "-3"], "--batch-size"),
         (["--final-sparsity", "87.5"], "expected a share from 0 to below 1"),
         (["--update-freq", "never"], "expected epoch, batch or a number of steps, got 'never'"),
@@ -96,6 +102,12 @@ def test_a_bad_file_or_flag_gets_one_clear_line_and_code_2(arrays, tmp_path, arg
     np.savez(tmp_path / "flat.npz", **{**arrays, "x_train": np.zeros((60, 784))})
     np.savez(tmp_path / "objects.npz", **{**arrays, "x_train": np.array([object()])})
     (tmp_path / "text.npz").write_text("no arrays here")
+    broken = bytearray((tmp_path / "good.npz").read_bytes())
+    broken[2000:2030] = b"x" * 30
+    (tmp_path / "broken.npz").write_bytes(broken)
+    with zipfile.ZipFile(tmp_path / "other.npz", "w") as archive:
+        for name in arrays:
+            archive.writestr(f"{name}.npy", "no array")
     done = run(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""

@@ -86,6 +86,29 @@ def test_a_resumed_run_replaces_what_it_trains_anew(tmp_path, serve):
     assert points(answer) == {s: pytest.approx(0.1 if s <= 10 else 0.3) for s in range(1, 13)}
 
 
+def test_many_short_sessions_in_one_second_all_show(tmp_path, serve):
+    for first in range(1, 13):
+        session(tmp_path / "run", first, first, 0.5)
+    server = serve(tmp_path)
+    server.index(lambda runs: runs.get("run/sparsity", {}).get("last_step") == 12)
+    assert list(points(server.series(("run/sparsity", "sparsity/a/kernel")))) == list(range(1, 13))
+
+
+def test_a_config_that_json_cannot_hold_does_not_hide_the_other_runs(tmp_path, serve):
+    session(tmp_path / "good", 1, 3, 0.5)
+    writer = SparsityWriter(tmp_path / "odd")
+    manifest = Manifest(format_major=1, first_step=1)
+    configs = ['{"cap": Infinity, "all": [NaN, 1e999, {"x": -Infinity}], "n": 3}', "[" * 50_000, "no json"]
+    for config in configs:
+        manifest.schedules.add(config=config, target_step=[0, 1], target_value=[float("nan"), 0.5])
+    writer.write_manifest(manifest)
+    writer.close()
+    runs = serve(tmp_path).index(lambda runs: len(runs) == 2)
+    schedules = runs["odd/sparsity"]["manifest"]["schedules"]
+    assert [s["config"] for s in schedules] == [{"cap": None, "all": [None, None, {"x": None}], "n": 3}, {}, {}]
+    assert schedules[0]["target"]["value"] == [None, 0.5]
+
+
 def test_what_training_has_logged_shows_before_it_ends(tmp_path, serve):
     writer = SparsityWriter(tmp_path / "run")
     writer.start_session(1)

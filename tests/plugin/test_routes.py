@@ -123,6 +123,13 @@ def test_a_body_too_large_is_not_read(server):
     assert b"larger than" in body
 
 
+def test_nor_is_one_that_comes_in_chunks(server):
+    connection = http.client.HTTPConnection(urlparse(server.url).netloc)
+    chunks = (b"[" * 2**20 for _ in range(40))
+    connection.request("POST", "/data/plugin/sparsity/series", body=chunks, encode_chunked=True)
+    assert connection.getresponse().status == 400
+
+
 @pytest.mark.parametrize("name", ["%00", "..%2f..%2fplugin.py", "../plugin.py", "nothing.js", "index.js%00", ""])
 def test_only_the_files_of_the_page_are_served(server, name):
     assert raw(server, f"/data/plugin/sparsity/static/{name}")[0] in (400, 404)
