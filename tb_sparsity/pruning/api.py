@@ -19,6 +19,14 @@ for _schedule in (ConstantSparsity, PolynomialDecay):  # schedules.py itself mus
 
 _DEFAULT_SCHEDULE = ConstantSparsity(0.5, begin_step=0)
 
+# tfmot's further arguments, with the values that mean: single weights, everywhere.
+_TFMOT_ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "block_pooling_type": ("AVG", "MAX"),
+    "block_size": ((1, 1), [1, 1]),
+    "pruning_policy": (None,),
+    "sparsity_m_by_n": (None,),
+}
+
 
 def prune_low_magnitude(to_prune: Any, pruning_schedule: PruningSchedule = _DEFAULT_SCHEDULE, **kwargs: Any) -> Any:
     """Makes a layer, a list of layers or a model ready to be pruned while it trains.
@@ -31,14 +39,15 @@ def prune_low_magnitude(to_prune: Any, pruning_schedule: PruningSchedule = _DEFA
     Args:
         to_prune: A layer, a list of layers, a Sequential or a Functional model.
         pruning_schedule: When to prune, and how much. Defaults to `ConstantSparsity(0.5, begin_step=0)`.
-        **kwargs: Further arguments of `PruneLowMagnitude`, for every layer that is wrapped.
+        **kwargs: Further arguments of `PruneLowMagnitude`, for every layer that is wrapped. Of tfmot's
+            `block_size`, `block_pooling_type`, `pruning_policy` and `sparsity_m_by_n` the defaults are taken.
 
     Returns:
         What was given, with each prunable layer inside a `PruneLowMagnitude`.
 
     Raises:
         ValueError: If `to_prune` is something else, a subclassed model, or holds a layer that has weights and
-            isn't supported.
+            isn't supported; or if an argument asks for blocks, N:M patterns or a policy.
 
     Example:
 
@@ -52,6 +61,13 @@ def prune_low_magnitude(to_prune: Any, pruning_schedule: PruningSchedule = _DEFA
     [layer.name for layer in pruned.layers]  # ['prune_low_magnitude_head']
     ```
     """
+
+    for name in _TFMOT_ARGUMENTS.keys() & kwargs.keys():
+        if kwargs.pop(name) not in (allowed := _TFMOT_ARGUMENTS[name]):
+            raise ValueError(
+                f"`{name}` can only be {allowed[0]!r} here: weights are pruned one by one, in every layer that has "
+                "any. Leave it out."
+            )
 
     def wrap(layer: Layer) -> Layer:
         return PruneLowMagnitude(layer, pruning_schedule, **kwargs)

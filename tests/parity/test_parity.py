@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 from tb_sparsity import PolynomialDecay, UpdatePruningStep, prune_low_magnitude
-from tb_sparsity.pruning.api import collect_wrappers
 from tb_sparsity.pruning.masks import magnitude_mask
+from tb_sparsity.pruning.wrapper import collect_wrappers
 
 pytestmark = [
     pytest.mark.parity,

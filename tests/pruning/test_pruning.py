@@ -355,6 +355,14 @@ def test_what_cannot_be_pruned_is_named(small_model):
         strip_pruning("model.keras")
 
 
+def test_of_tfmots_further_arguments_only_the_defaults_are_taken(small_model):
+    tfmots = {"block_size": (1, 1), "block_pooling_type": "AVG", "sparsity_m_by_n": None, "pruning_policy": None}
+    assert len(collect_wrappers(prune_low_magnitude(small_model, HALF, **tfmots))) == 2
+    for name, value in {"block_size": (4, 4), "sparsity_m_by_n": (2, 4), "pruning_policy": object()}.items():
+        with pytest.raises(ValueError, match=f"`{name}` can only be"):
+            prune_low_magnitude(small_model, HALF, **{name: value})
+
+
 def test_the_default_schedule_is_tfmots(small_model):
     schedule = collect_wrappers(tb_sparsity.prune_low_magnitude(small_model))[0].pruning_schedule
     assert repr(schedule) == "ConstantSparsity(target_sparsity=0.5, begin_step=0, end_step=-1, frequency=100)"
