@@ -338,7 +338,7 @@ def test_custom_layers_say_what_to_prune(fit):
             return ["scale"]
 
     with pytest.raises(TypeError, match=r"must return a list of Keras variables.*'scale'"):
-        prune_low_magnitude(keras.Sequential([keras.Input((8,)), Wrong()]), HALF)
+        prune_low_magnitude(Wrong(), HALF).build((None, 8))
 
 
 def test_what_cannot_be_pruned_is_named(small_model):

@@ -13,11 +13,10 @@ export function drawBands(u: uPlot, frames: readonly Frame[], color: string): vo
   const { left, top, width, height } = u.bbox;
   ctx.save();
   ctx.fillStyle = color;
-  const seen = new Set<string>();
-  for (const { begin, end } of frames) {
-    const id = `${begin}:${end}`;
-    if (seen.has(id)) continue;
-    seen.add(id);
+  const ranges = new Map(frames.map(({ begin, end }) => [`${begin}:${end}`, { begin, end }]));
+  // Where many overlap they must stay a background.
+  ctx.globalAlpha = Math.min(1, 2 / ranges.size);
+  for (const { begin, end } of ranges.values()) {
     const from = clamp(u.valToPos(begin, "x", true), left, left + width);
     const to = end === null ? left + width : clamp(u.valToPos(end, "x", true), left, left + width);
     ctx.fillRect(from, top, to - from, height);

@@ -141,7 +141,7 @@ export class StepChart {
     return {
       width: this.width,
       height: this.height,
-      padding: [8, 2, 0, 0],
+      padding: [8, 4, 0, 0],
       // Whole pixels would part a curve from the target that it lies on.
       pxAlign: 0,
       legend: { show: false },

@@ -28,20 +28,20 @@ const both = (...pairs: [number, number][]) => ({
 describe("a run's sentences", () => {
   it("say that it worked", () => {
     expect(say(pruned(), points([100, 0.8]), both([100, 0.8]))).toBe(
-      "80.0 % of the prunable weights are zero, as configured. All 2 layers are on schedule.",
+      "80.0 % of the prunable weights are zero, as configured. Both layers are on schedule.",
     );
   });
 
   it("say how far it is", () => {
     expect(say(pruned(), points([60, 0.4444]), both([60, 0.4444]))).toBe(
       "44.4 % of the prunable weights are zero, of 80.0 % at the schedule’s end, step 100. " +
-        "All 2 layers are on schedule.",
+        "Both layers are on schedule.",
     );
   });
 
   it("take a curve that stands between two updates for on schedule", () => {
     // The target at step 59 is 43.6 %, but the last update that was due was at step 50: 35.6 %.
-    expect(say(pruned(), points([59, 0.3556]), both([59, 0.3556]))).toContain("All 2 layers");
+    expect(say(pruned(), points([59, 0.3556]), both([59, 0.3556]))).toContain("Both layers");
   });
 
   it("say that pruning has not begun, or never will", () => {
@@ -61,7 +61,7 @@ describe("a run's sentences", () => {
     const short = pruned(ramp(0, 100, 0.8), 50);
     expect(say(short, points([50, 0.4]), both([50, 0.4]))).toBe(
       "Training stopped at step 50, before the schedule’s end at 100: 40.0 % instead of 80.0 %. " +
-        "All 2 layers are on schedule.",
+        "Both layers are on schedule.",
     );
     expect(say(short, points([20, 0.16]), both([20, 0.16]))).toContain(
       "training ends at step 50, before the schedule’s end at 100: it will reach 40.0 % of 80.0 %.",
@@ -70,7 +70,7 @@ describe("a run's sentences", () => {
 
   it("do not call a constant schedule short once it holds its value", () => {
     const held = pruned(constant(0, 1000, 0.8), 50);
-    expect(say(held, points([50, 0.8]), both([50, 0.8]))).toMatch(/as configured\. All 2 layers/);
+    expect(say(held, points([50, 0.8]), both([50, 0.8]))).toMatch(/as configured\. Both layers/);
   });
 
   it("put problems first, with their size and their beginning", () => {
@@ -98,7 +98,28 @@ describe("a run's sentences", () => {
   it("say what a log without a schedule shows", () => {
     const tfmot = run("tfmot", { tags: { sparsity: ["a", "b"] } });
     expect(say(tfmot, null, { a: points([9, 0.5]), b: points([9, 0.75]) })).toBe(
-      "50.0 % to 75.0 % of each of 2 weights are zero; no schedule in this log.",
+      "50.0 % to 75.0 % of each of 2 weights is zero; no schedule in this log.",
+    );
+  });
+
+  it("say that a dense run was never to be pruned", () => {
+    const names = ["conv/kernel", "dense/kernel"];
+    const dense = run("dense", {
+      manifest: manifest(
+        names.map((name) => weight(name, 100, null)),
+        [],
+      ),
+    });
+    expect(say(dense, null, both([9, 0]))).toBe(
+      "Not scheduled for pruning; 0.0 % of each of its 2 weights is zero.",
+    );
+    const uneven = { "conv/kernel": points([9, 0]), "dense/kernel": points([9, 0.5]) };
+    expect(say(dense, null, uneven)).toBe(
+      "Not scheduled for pruning; 0.0 % to 50.0 % of each of its 2 weights is zero.",
+    );
+    const single = run("dense", { manifest: manifest([weight("a/kernel", 9, null)], []) });
+    expect(say(single, null, { "a/kernel": points([9, 0]) })).toBe(
+      "Not scheduled for pruning; 0.0 % of its one weight is zero.",
     );
   });
 
@@ -123,10 +144,12 @@ describe("the summary of several runs", () => {
   const tfmot = status(run("tfmot"), null, {});
 
   it.each([
-    [[good, good], "All 2 runs are pruned as configured."],
-    [[good, going], "All 2 runs are on schedule."],
+    [[good, good], "Both runs are pruned as configured."],
+    [[good, going], "Both runs are on schedule."],
     [[good, bad, tfmot], "1 of 3 runs is not as configured."],
-    [[good, tfmot], "All runs with a schedule are pruned as configured."],
+    [[good, good, good], "All 3 runs are pruned as configured."],
+    [[good, tfmot], "The run with a schedule is pruned as configured."],
+    [[good, good, tfmot], "All runs with a schedule are pruned as configured."],
   ])("%#", (all, text) => {
     expect(summaryOf(all)?.text).toBe(text);
   });

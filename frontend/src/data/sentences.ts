@@ -23,9 +23,9 @@ export function sentencesOf(status: RunStatus): Part[] {
     case "nothing-logged":
       return [plain("No step has been logged yet.")];
     case "no-schedule":
-      return unscheduled(status, "no schedule in this log.");
+      return [...zeros(status, ""), plain("; no schedule in this log.")];
     case "nothing-scheduled":
-      return unscheduled(status, "no weight of this run is scheduled for pruning.");
+      return [plain("Not scheduled for pruning; "), ...zeros(status, "its "), plain(".")];
     case "not-begun":
     case "never-begins":
       return beforeBegin(status);
@@ -40,16 +40,16 @@ function spaced(sentences: Part[][]): Part[] {
     .flatMap((parts, i) => (i === 0 ? parts : [plain(" "), ...parts]));
 }
 
-function unscheduled(status: RunStatus, why: string): Part[] {
-  if (status.measured !== null) {
-    return [share(status.measured), plain(` of the prunable weights are zero; ${why}`)];
-  }
-  const weights = count(status.weights, "weight");
-  if (!status.range) return [plain(`${weights}; ${why}`)];
-  const [low, high] = status.range.map((value) => formatShare(value)) as [string, string];
-  const zero =
-    low === high ? [share(status.range[0])] : [plain(`${low} to `), share(status.range[1])];
-  return [...zero, plain(` of each of ${weights} are zero; ${why}`)];
+/** What is zero in a run that has no schedule to hold it against. */
+function zeros({ measured, range, weights }: RunStatus, whose: string): Part[] {
+  if (measured !== null) return [share(measured), plain(" of the prunable weights are zero")];
+  if (!range) return [plain(whose + count(weights, "weight"))];
+  const [low, high] = range;
+  const same = formatShare(low) === formatShare(high);
+  const much = same ? [share(low)] : [share(low), plain(" to "), share(high)];
+  const each =
+    weights === 1 ? `${whose || "the "}one weight` : `each of ${whose}${count(weights, "weight")}`;
+  return [...much, plain(` of ${each} is zero`)];
 }
 
 function beforeBegin({ phase, plan, step, totalSteps }: RunStatus): Part[] {
@@ -71,7 +71,7 @@ function beforeBegin({ phase, plan, step, totalSteps }: RunStatus): Part[] {
 
 function problems(status: RunStatus): Part[][] {
   const { off, plan, step, measured } = status;
-  const said = off.slice(0, NAMED).map((deviation) => [problem(deviationSentence(deviation))]);
+  const said = off.slice(0, NAMED).map(deviationSentence);
   const more = off.length - NAMED;
   if (more > 0) {
     said.push([
@@ -92,9 +92,10 @@ function awayFromSchedule(difference: number): string {
   return `${points} points ${difference < 0 ? "below" : "above"} its schedule`;
 }
 
-export function deviationSentence({ weight, difference, since }: Deviation): string {
+function deviationSentence({ weight, difference, since }: Deviation): Part[] {
   const when = since === null ? "" : ` since step ${formatStep(since)}`;
-  return `${weight} is ${awayFromSchedule(difference)}${when}.`;
+  // The name is a part of its own: letters that run from right to left must not turn the rest round.
+  return [problem(weight), problem(` is ${awayFromSchedule(difference)}${when}.`)];
 }
 
 function progress(status: RunStatus): Part[] {
@@ -140,7 +141,7 @@ function layers({ layers, off }: RunStatus): Part[] {
     return [plain(`The ${rest} on schedule.`)];
   }
   if (layers === 1) return [plain("Its one pruned layer is on schedule.")];
-  return [plain(`All ${count(layers, "layer")} are on schedule.`)];
+  return [plain(`${allOf(layers, "layer")} are on schedule.`)];
 }
 
 /** What to say of several runs together; null while there is nothing to say yet. */
@@ -154,10 +155,16 @@ export function summaryOf(all: readonly RunStatus[]): Part | null {
     const verb = troubled === 1 ? "is" : "are";
     return problem(`${troubled} of ${count(all.length, "run")} ${verb} not as configured.`);
   }
-  const which =
-    judged.length === all.length ? `All ${all.length} runs` : "All runs with a schedule";
   const done = judged.every(({ phase }) => phase === "done");
-  return plain(done ? `${which} are pruned as configured.` : `${which} are on schedule.`);
+  const fine = done ? "pruned as configured." : "on schedule.";
+  if (judged.length === all.length) return plain(`${allOf(all.length, "run")} are ${fine}`);
+  const which = judged.length === 1 ? "The run with a schedule is" : "All runs with a schedule are";
+  return plain(`${which} ${fine}`);
+}
+
+/** "Both layers", "All 4 layers" */
+function allOf(n: number, noun: string): string {
+  return n === 2 ? `Both ${noun}s` : `All ${count(n, noun)}`;
 }
 
 function isUnfinishedReading({ phase, layers }: RunStatus): boolean {

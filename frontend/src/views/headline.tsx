@@ -57,7 +57,7 @@ export function Headline() {
         .filter((run) => run.manifest?.newer)
         .map((run) => (
           <p key={run.run} class="problem notice">
-            {run.name} was written by a newer version of tb-sparsity (format{" "}
+            <bdi>{run.name}</bdi> was written by a newer version of tb-sparsity (format{" "}
             {run.manifest?.format_version}). It is drawn as far as this version understands it.
           </p>
         ))}

@@ -96,11 +96,18 @@ function Goal({ row, format }: RowProps) {
   return (
     <>
       <span class="quiet goal">
-        {text.label} <DueStep row={row} due={text.due} />{" "}
-        {row.reading.plan && (
-          <span data-readout="target" data-run={row.run.run}>
-            {text.target}
-          </span>
+        {row.reading.due ? (
+          <>
+            target{" "}
+            <span data-readout="target" data-run={row.run.run}>
+              {text.target}
+            </span>{" "}
+            at <DueStep row={row} due={text.due} />
+          </>
+        ) : (
+          <>
+            {text.label} <DueStep row={row} due={text.due} />
+          </>
         )}
       </span>
       <Difference row={row} difference={text.difference} />

@@ -2,9 +2,13 @@ import { indexError, reload } from "../data/store";
 
 const EXAMPLE = `import tb_sparsity
 
-model = tb_sparsity.prune_low_magnitude(model, tb_sparsity.PolynomialDecay(0.0, 0.875, begin_step=0, end_step=1000))
+schedule = tb_sparsity.PolynomialDecay(0.0, 0.875, begin_step=0, end_step=1000)
+model = tb_sparsity.prune_low_magnitude(model, schedule)
 model.compile(...)
-model.fit(..., callbacks=[tb_sparsity.UpdatePruningStep(), tb_sparsity.PruningSummaries("logs/run1")])`;
+model.fit(..., callbacks=[
+    tb_sparsity.UpdatePruningStep(),
+    tb_sparsity.PruningSummaries("logs/run1"),
+])`;
 
 /** There is no run yet: what the tab is for, and the lines that fill it. */
 export function Empty() {

@@ -1,0 +1,103 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+
+import pytest
+
+import tb_sparsity
+from tests.browser import logs
+from tests.conftest import ROOT, Server
+
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+]
+NO_CHROMIUM = "NO CHROMIUM: THE TAB WAS NOT TESTED IN A BROWSER (set CHROMIUM to its path, or install it)"
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip(NO_CHROMIUM)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+def is_ours(said):
+    """TensorBoard looks for its own fonts in the wrong place under a path prefix."""
+    return said.type == "error" and "/font-roboto/" not in said.location["url"]
+
+
+@pytest.fixture
+def page(browser):
+    """A window of a user who was never here. Whatever a test does, nothing may go wrong in its console."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
+    window = context.new_page()
+    wrong = []
+    window.on("pageerror", lambda error: wrong.append(f"exception: {error}"))
+    window.on("console", lambda said: wrong.append(f"console: {said.text} {said.location}") if is_ours(said) else None)
+    yield window
+    pwned = [frame.url for frame in window.frames if frame.evaluate("'pwned' in window")]
+    context.close()
+    assert not wrong
+    assert not pwned
+
+
+class ServerElsewhere(Server):
+    """A TensorBoard that another process has started."""
+
+    def __init__(self, url):
+        self.url = url
+
+
+@pytest.fixture(scope="session")
+def tensorboard():
+    """Starts a real TensorBoard, once for each log directory and set of flags."""
+    command = [sys.executable, "-m", "tests.browser.serve"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as servers:
+
+        @cache
+        def start(logdir, *flags, fast=True):
+            print(json.dumps([str(logdir), fast, *flags]), file=servers.stdin, flush=True)
+            return ServerElsewhere(json.loads(servers.stdout.readline()))
+
+        yield start
+        servers.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A log directory with two really trained runs, `polynomial` and `constant`."""
+    logdir = tmp_path_factory.mktemp("trained")
+    logs.train(logdir / "polynomial", tb_sparsity.PolynomialDecay(**logs.POLYNOMIAL))
+    logs.train(logdir / "constant", tb_sparsity.ConstantSparsity(**logs.CONSTANT))
+    return logdir
+
+
+@pytest.fixture(scope="session")
+def drifting(tmp_path_factory):
+    """A run of 1,200 steps in which `dense/kernel` stays at what its masks were at step 400."""
+    logdir = tmp_path_factory.mktemp("drifting")
+    schedule = tb_sparsity.PolynomialDecay(0.0, 0.8, begin_step=100, end_step=1000, frequency=50)
+    points = []
+    for step in range(10, 1201, 10):
+        conv, dense = ((logs.due(schedule, s) or (0, 0.0))[1] for s in (step, min(step, 400)))
+        total = (1000 * conv + 3000 * dense) / 4000
+        points.append((step, {"sparsity/conv/kernel": conv, "sparsity/dense/kernel": dense, logs.TOTAL: total}))
+    logs.write(logdir / "drift", {"conv/kernel": 1000, "dense/kernel": 3000}, points, schedule, total_steps=1200)
+    return logdir
