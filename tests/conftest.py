@@ -1,8 +1,8 @@
 import json
 import os
-import threading
-import urllib.error
-import urllib.request
+import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -12,6 +12,8 @@ import hypothesis
 import numpy as np
 import pytest
 
+from tests.servers import Server
+
 # Examples that take a compiler's time are no failures; what CI tries is the same each time.
 hypothesis.settings.register_profile("here", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("here")
@@ -20,63 +22,31 @@ ROOT = Path(__file__).parents[1]
 MNIST = ROOT.parent / "shared" / "data" / "mnist.npz"
 
 
-def wait_until(condition, tries=600):
-    """Asks until the answer is truthy, and gives it."""
-    pause = threading.Event()
-    for _ in range(tries):
-        answer = condition()
-        if answer:
-            return answer
-        pause.wait(0.1)
-    raise AssertionError(f"never true: {condition}")
+@pytest.fixture(scope="session")
+def tensorboard():
+    """Starts a real TensorBoard, once for each log directory and set of flags: `tensorboard(logdir, fast=False)`."""
+    command = [sys.executable, "-m", "tests.servers"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as servers:
 
+        @cache
+        def start(logdir, *flags, fast=True):
+            print(json.dumps([str(logdir), fast, *flags]), file=servers.stdin, flush=True)
+            return Server(json.loads(servers.stdout.readline()))
 
-class Server:
-    """A real TensorBoard on a log directory, asked over HTTP."""
-
-    def __init__(self, logdir, load_fast, *flags):
-        from tensorboard import program
-
-        tensorboard = program.TensorBoard()
-        load = f"--load_fast={'true' if load_fast else 'false'}"
-        argv = ["tensorboard", "--logdir", str(logdir), load, "--port=0", "--reload_interval=1", *flags]
-        tensorboard.configure(argv=argv)
-        self.url = tensorboard.launch()
-
-    def request(self, path, body=None, method=None):
-        """`(status, JSON or text)` of a route of the plugin."""
-        url = f"{self.url}data/plugin/sparsity/{path}"
-        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        try:
-            with urllib.request.urlopen(urllib.request.Request(url, data=data, method=method)) as answer:
-                return answer.status, json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            text = error.read()
-            return error.code, json.loads(text) if text.startswith(b"{") else text.decode()
-
-    def index(self, when=lambda runs: runs):
-        """Runs by name, as soon as `when` holds for them."""
-
-        def ask():
-            runs = {run["run"]: run for run in self.request("index")[1]["runs"]}
-            return runs if when(runs) else None
-
-        return wait_until(ask)
-
-    def series(self, *wanted, points=1000):
-        return self.request("series", {"series": [{"run": r, "tag": t} for r, t in wanted], "points": points})[1]
+        yield start
+        servers.stdin.close()
 
 
 @pytest.fixture(params=[True, False], ids=["rust", "python"])
-def serve(request):
+def serve(request, tensorboard):
     """Starts TensorBoard with either data server: `serve(logdir)`."""
-    return lambda logdir, *flags: Server(logdir, request.param, *flags)
+    return lambda logdir: tensorboard(logdir, fast=request.param)
 
 
 @pytest.fixture
-def serve_both():
+def serve_both(tensorboard):
     """Starts TensorBoard with each data server: `rust, python = serve_both(logdir)`."""
-    return lambda logdir, *flags: (Server(logdir, True, *flags), Server(logdir, False, *flags))
+    return lambda logdir: (tensorboard(logdir, fast=True), tensorboard(logdir, fast=False))
 
 
 @pytest.fixture

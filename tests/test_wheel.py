@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from tests.conftest import ROOT, wait_until
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +59,7 @@ def test_installed_alone_it_serves_the_tab(wheel, tmp_path):
     clean = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=clean) as server:
         try:
-            line = wait_until(lambda: next((text for text in server.stderr if "http://" in text), None), tries=1)
+            line = next(text for text in server.stderr if "http://" in text)
             url = "http://" + line.split("http://")[1].split()[0]
             listing = json.loads(urllib.request.urlopen(f"{url}data/plugins_listing").read())
             assert listing["sparsity"]["loading_mechanism"]["module_path"].endswith("/static/index.js")

@@ -1,15 +1,10 @@
-import json
 import os
 import shutil
-import subprocess
-import sys
-from functools import cache
 
 import pytest
 
 import tb_sparsity
 from tests.browser import logs
-from tests.conftest import ROOT, Server
 
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -56,28 +51,6 @@ def page(browser):
     context.close()
     assert not wrong
     assert not pwned
-
-
-class ServerElsewhere(Server):
-    """A TensorBoard that another process has started."""
-
-    def __init__(self, url):
-        self.url = url
-
-
-@pytest.fixture(scope="session")
-def tensorboard():
-    """Starts a real TensorBoard, once for each log directory and set of flags."""
-    command = [sys.executable, "-m", "tests.browser.serve"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as servers:
-
-        @cache
-        def start(logdir, *flags, fast=True):
-            print(json.dumps([str(logdir), fast, *flags]), file=servers.stdin, flush=True)
-            return ServerElsewhere(json.loads(servers.stdout.readline()))
-
-        yield start
-        servers.stdin.close()
 
 
 @pytest.fixture(scope="session")

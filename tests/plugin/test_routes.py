@@ -7,11 +7,10 @@ from urllib.parse import urlparse
 import pytest
 
 from tb_sparsity.events.writer import SparsityWriter
-from tests.conftest import Server
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["rust", "python"])
-def server(request, tmp_path_factory):
+def server(request, tensorboard, tmp_path_factory):
     log_dir = tmp_path_factory.mktemp("logs")
     writer = SparsityWriter(log_dir / "run")
     writer.start_session(1)
@@ -20,7 +19,7 @@ def server(request, tmp_path_factory):
         writer.log(step, {"sparsity/a/kernel": 0.5, "metrics/loss": value})
     writer.log(6, {"sparsity/a/kernel": 0.75})
     writer.close()
-    server = Server(log_dir, request.param)
+    server = tensorboard(log_dir, fast=request.param)
     server.index(lambda runs: runs.get("run/sparsity", {}).get("last_step") == 6)
     return server
 
@@ -150,7 +149,7 @@ def test_the_tab_is_listed_as_active(server):
     assert plugin["tab_name"] == "Sparsity"
 
 
-def test_without_data_the_tab_is_inactive_and_the_index_empty(tmp_path):
-    server = Server(tmp_path, True)
+def test_without_data_the_tab_is_inactive_and_the_index_empty(serve, tmp_path):
+    server = serve(tmp_path)
     assert server.request("index") == (200, {"runs": []})
     assert not json.loads(raw(server, "/data/plugins_listing")[2])["sparsity"]["enabled"]

@@ -3,8 +3,8 @@
  * for normal, deuteranopic and protanopic sight (the tests measure both).
  */
 export const PALETTE = {
-  light: ["#003ba7", "#b04f11", "#559f8a", "#a86fef", "#b08d08", "#0d71a0", "#a3155c", "#6f3206"],
-  dark: ["#5890fc", "#f2641d", "#62d795", "#fcd2fd", "#ffe671", "#6abee1", "#c5779f", "#fea201"],
+  light: ["#003ba7", "#6f3206", "#559f8a", "#a86fef", "#b08d08", "#0d71a0", "#a3155c", "#b04f11"],
+  dark: ["#5890fc", "#fea201", "#62d795", "#fcd2fd", "#ffe671", "#6abee1", "#c5779f", "#f2641d"],
 } as const;
 
 export type Theme = keyof typeof PALETTE;
