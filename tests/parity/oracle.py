@@ -1,6 +1,6 @@
 """Runs in tfmot's virtual environment: answers with tfmot what `test_parity.py` asks.
 
-python oracle.py QUESTIONS.npz ANSWERS.npz
+python oracle.py QUESTIONS.npz ANSWERS.npz LOG_DIR
 """
 
 import os
@@ -46,8 +46,20 @@ def masks_in_training(kernel, steps):
     return np.stack(seen)
 
 
-def main(questions_path, answers_path):
+def log_a_training(log_dir):
+    """tfmot's own callback writes a log of 3 epochs of 10 steps."""
+    layers = [tf.keras.layers.Conv2D(4, 3, input_shape=(8, 8, 1)), tf.keras.layers.Flatten(), tf.keras.layers.Dense(3)]
+    schedule = sparsity_api.PolynomialDecay(0.0, 0.8, begin_step=0, end_step=30, frequency=2)
+    pruned = sparsity_api.prune_low_magnitude(tf.keras.Sequential(layers), schedule)
+    pruned.compile("adam", "mse")
+    x, y = np.ones((80, 8, 8, 1), "float32"), np.ones((80, 3), "float32")
+    callbacks = [sparsity_api.UpdatePruningStep(), sparsity_api.PruningSummaries(log_dir)]
+    pruned.fit(x, y, batch_size=8, epochs=3, verbose=0, callbacks=callbacks)
+
+
+def main(questions_path, answers_path, log_dir):
     """Answers every question of the file."""
+    log_a_training(log_dir)
     questions = np.load(questions_path)
     answers = {}
     for i in range(int(questions["n_weights"])):

@@ -51,11 +51,12 @@ def answers(questions, tmp_path_factory):
     folder = tmp_path_factory.mktemp("parity")
     np.savez(folder / "questions.npz", **questions)
     oracle = Path(__file__).with_name("oracle.py")
-    command = [os.environ["PARITY_PYTHON"], str(oracle), str(folder / "questions.npz"), str(folder / "answers.npz")]
+    paths = [oracle, folder / "questions.npz", folder / "answers.npz", folder / "logs" / "legacy"]
+    command = [os.environ["PARITY_PYTHON"], *map(str, paths)]
     environment = {k: v for k, v in os.environ.items() if k not in ("KERAS_BACKEND", "PYTHONPATH")}
     run = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert run.returncode == 0, run.stderr
-    return np.load(folder / "answers.npz")
+    return {**np.load(folder / "answers.npz"), "logs": folder / "logs"}
 
 
 @pytest.mark.parametrize("jit_compile", [True, False])
@@ -93,3 +94,14 @@ def test_in_training_the_masks_are_tfmots_at_every_step(questions, answers):
     pruned.fit(x, y, batch_size=1, verbose=0, callbacks=[UpdatePruningStep(), look])
     assert len({mask.tobytes() for mask in seen}) > 4
     assert np.array_equal(np.stack(seen), answers["training"])
+
+
+def test_the_log_of_tfmots_own_callback_is_read(answers, serve):
+    server = serve(answers["logs"])
+    run = server.index(lambda runs: runs.get("legacy/metrics", {}).get("last_step") == 20)["legacy/metrics"]
+    assert (run["name"], run["source"], run["manifest"]) == ("legacy", "tfmot", None)
+    assert run["tags"]["sparsity"] == run["tags"]["threshold"] == ["conv2d/kernel", "dense/kernel"]
+    answer = server.series(("legacy/metrics", "sparsity/dense/kernel"))
+    assert answer["axes"][0]["step"] == [0, 10, 20]  # the state at step 30, the end, tfmot doesn't write
+    schedule = PolynomialDecay(0.0, 0.8, 0, 30, frequency=2)
+    assert answer["series"][0]["value"] == pytest.approx([0, schedule(10)[1], schedule(20)[1]], abs=1 / 432)
