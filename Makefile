@@ -42,6 +42,7 @@ parity: $(VENV)/.test $(PARITY_VENV)/.made
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/training_step.py
 
 frontend: frontend/node_modules/.made
 	cd frontend && npm run --silent build

@@ -1,3 +1,4 @@
+import type { Signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { formatShare, formatStep } from "../data/format";
 import { matches } from "../data/selection";
@@ -38,18 +39,7 @@ function RunList() {
   return (
     <nav aria-label="Runs">
       <h3>Runs</h3>
-      {all.length >= FILTER_FROM && (
-        <input
-          type="search"
-          class="filter"
-          placeholder="Filter runs"
-          aria-label="Filter runs"
-          value={runFilter.value}
-          onInput={(event) => {
-            runFilter.value = event.currentTarget.value;
-          }}
-        />
-      )}
+      {all.length >= FILTER_FROM && <Filter label="Filter runs" text={runFilter} />}
       <ul class="list">
         {listed.map((run) => (
           <RunRow key={run.run} run={run} />
@@ -89,16 +79,7 @@ function WeightList() {
   return (
     <nav aria-label="Weights">
       <h3>Weights</h3>
-      <input
-        type="search"
-        class="filter"
-        placeholder="Filter weights"
-        aria-label="Filter weights"
-        value={weightFilter.value}
-        onInput={(event) => {
-          weightFilter.value = event.currentTarget.value;
-        }}
-      />
+      <Filter label="Filter weights" text={weightFilter} />
       <ul class="list">
         {listed.map(({ name, size }) => (
           <li key={name}>
@@ -124,4 +105,19 @@ function showWeight(name: string): void {
   // A click alone would move the focus without showing where to.
   figure.dataset.found = "";
   figure.addEventListener("blur", () => delete figure.dataset.found, { once: true });
+}
+
+function Filter({ label, text }: { label: string; text: Signal<string> }) {
+  return (
+    <input
+      type="search"
+      class="filter"
+      placeholder={label}
+      aria-label={label}
+      value={text.value}
+      onInput={(event) => {
+        text.value = event.currentTarget.value;
+      }}
+    />
+  );
 }
