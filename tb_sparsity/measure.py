@@ -125,7 +125,7 @@ class Meter:
         self._steps = {w.layer_name: w.wrapper.pruning_step for w in self.weights if w.wrapper}
         self._pruned = [w for w in self.weights if w.pruned]
         self._last_masks = [
-            keras.Variable(w.pruned.mask, trainable=False, dtype="bool", name="last_mask")
+            keras.Variable(_copy(w.pruned.mask), trainable=False, dtype="bool", name="last_mask")
             for w in self._pruned
             if w.pruned
         ]
@@ -169,10 +169,15 @@ class Meter:
             mask = ops.convert_to_tensor(w.pruned.mask)
             changed.append(count_true(ops.not_equal(mask, last_mask)))
             thresholds.append(ops.cast(w.pruned.threshold, "float32"))
-            last_mask.assign(mask)
+            last_mask.assign(_copy(mask))
         steps = [ops.cast(s, "int32") for s in self._steps.values()]
         counts = ops.stack([*zeros, *changed, *steps]) if self._counted else ops.zeros((0,), "int32")
         return counts, ops.stack(thresholds) if thresholds else ops.zeros((0,), "float32")
+
+
+def _copy(mask: Any) -> Any:
+    """The mask in memory of its own: JAX's training step takes back that of the model's variables."""
+    return ops.copy(ops.convert_to_tensor(mask))
 
 
 def _sync(model: keras.Model) -> None:
