@@ -26,7 +26,7 @@ setuptools.setup(
     ],
     python_requires=">=3.10",
     packages=setuptools.find_packages(include=["tb_sparsity", "tb_sparsity.*"]),
-    package_data={"tb_sparsity": ["py.typed", "events/*.proto", "plugin/static/*"]},
+    package_data={"tb_sparsity": ["py.typed", "events/*.proto", "events/*.pyi", "plugin/static/*"]},
     install_requires=[
         "tensorflow>=2.18",
         "tensorboard>=2.18",

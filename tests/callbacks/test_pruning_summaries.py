@@ -19,7 +19,7 @@ from tb_sparsity import (
     strip_pruning,
 )
 from tb_sparsity.events.manifest import to_json
-from tb_sparsity.events.names import MANIFEST_TAG
+from tb_sparsity.events.names import MANIFEST_TAG, TAG_PREFIXES
 
 SCHEDULE = PolynomialDecay(0.1, 0.8, begin_step=2, end_step=20, frequency=3)
 MEASURED = {
@@ -59,7 +59,7 @@ def events(log_dir):
     [("epoch", [10, 20], [10, 20]), ("batch", list(range(1, 21)), [10, 20]), (7, [7, 14, 20], [10, 20])],
 )
 def test_writes_exactly_the_tags_and_steps_of_the_format(
-    small_model, fit, small_data, tmp_path, update_freq, measured_at, late_at
+    small_model, fit, small_data, tmp_path, serve_both, update_freq, measured_at, late_at
 ):
     pruned = prune_low_magnitude(small_model, SCHEDULE)
     summaries = PruningSummaries(tmp_path, update_freq)
@@ -72,6 +72,14 @@ def test_writes_exactly_the_tags_and_steps_of_the_format(
     }
     assert {tag: list(points) for tag, points in found.items()} == expected
     assert len(manifests) == 1
+    for server in serve_both(tmp_path):
+        run = server.index(lambda runs: runs.get("sparsity", {}).get("last_step") == 20)["sparsity"]
+        assert {TAG_PREFIXES[kind] + name for kind, names in run["tags"].items() for name in names} == set(expected)
+        answer = server.series(*(("sparsity", t) for t in expected))
+        for series in answer["series"]:
+            steps = answer["axes"][series["axis"]]["step"]
+            assert dict(zip(steps, series["value"], strict=True)) == found[series["tag"]]
+        assert run["manifest"] == manifests[0]
 
     # the last point is the truth about the model that comes out
     stripped = strip_pruning(pruned)
