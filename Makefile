@@ -73,10 +73,12 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: setup.py | $(VENV)/bin/python
+	@echo "Installing tb-sparsity and TensorFlow into $(VENV); this takes a minute or two."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[demo]"
 	touch $@
 
 $(VENV)/.test: setup.py | $(VENV)/bin/python
+	@echo "Installing tb-sparsity and what its tests need into $(VENV); this takes a minute or two."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[demo,test]"
 	touch $@
 

@@ -122,38 +122,33 @@ def read_series(
         One `Series` for each pair, in order.
     """
     askable = [(run, t) for run, t in wanted if _is_text(run) and _is_text(t)]
+    if not askable:
+        return [Series(run, t, error=_UNKNOWN_RUN) for run, t in wanted]
     runs = sorted({run for run, _ in askable})
     data = _read(provider, ctx, experiment_id, runs, {t for _, t in askable})
-    foreign: dict[str, dict[str, str]] = {}
-    if any(t not in data.get(run, {}) for run, t in askable):
+    known_runs = data.keys()
+    if any(t not in data.get(run, {}) for run, t in askable):  # missing, or under tfmot's name
         listing = provider.list_scalars(ctx, experiment_id=experiment_id, plugin_name=SCALARS_PLUGIN)
-        names = {run: {tag(kind, name): t for kind, name, t in _known_tags(listing.get(run, {}))} for run in runs}
-        foreign = {run: {ours: t for ours, t in tags.items() if ours != t} for run, tags in names.items()}
-        tags = {foreign[run][t] for run, t in askable if t in foreign[run]}
-        for run, by_tag in _read(provider, ctx, experiment_id, runs, tags).items():
-            data.setdefault(run, {}).update(by_tag)
         known_runs = listing.keys()
-    else:
-        known_runs = data.keys()
-    sessions = {
-        run: _sessions(found) for run, found in (_manifests(provider, ctx, experiment_id, runs) if runs else {}).items()
-    }
-    result = []
-    for run, t in wanted:
-        file_tag = foreign.get(run, {}).get(t, t)
-        points_of_tag = data.get(run, {}).get(file_tag)
-        if not points_of_tag:
-            result.append(Series(run, t, error=_UNKNOWN_TAG if run in known_runs else _UNKNOWN_RUN))
-            continue
-        result.append(_series(run, t, points_of_tag, sessions.get(run, []), points))
-    return result
+        file_tags = {run: _foreign_tags(listing.get(run, {})) for run in runs}
+        foreign = {file_tags[run][t] for run, t in askable if t in file_tags[run]}
+        for run, found in _read(provider, ctx, experiment_id, runs, foreign).items():
+            renamed = {t: found[file_tag] for t, file_tag in file_tags[run].items() if file_tag in found}
+            data[run] = {**renamed, **data.get(run, {})}
+    sessions = {run: _sessions(found) for run, found in _manifests(provider, ctx, experiment_id, runs).items()}
+    return [
+        _series(run, t, data[run][t], sessions.get(run, []), points)
+        if data.get(run, {}).get(t)
+        else Series(run, t, error=_UNKNOWN_TAG if run in known_runs else _UNKNOWN_RUN)
+        for run, t in wanted
+    ]
 
 
 def _read(
     provider: DataProvider, ctx: Any, experiment_id: str, runs: list[str], tags: Iterable[str]
 ) -> dict[str, dict[str, Any]]:
     tags = sorted(tags)
-    if not runs or not tags:
+    if not tags:
         return {}
     found = provider.read_scalars(
         ctx,
@@ -199,14 +194,13 @@ def _end(metadata: Any, sessions: list[tuple[int, float]]) -> tuple[int, float]:
 def _manifests(
     provider: DataProvider, ctx: Any, experiment_id: str, runs: list[str] | None
 ) -> dict[str, Sequence[Any]]:
-    """The manifests of runs, each with step and wall time, as they were written."""
-    askable = runs if runs is None or len(runs) else None
+    """The manifests of runs (None: of all), each with step and wall time, as they were written."""
     found = provider.read_tensors(
         ctx,
         experiment_id=experiment_id,
         plugin_name=MANIFEST_PLUGIN,
         downsample=_ALL_MANIFESTS,
-        run_tag_filter=RunTagFilter(runs=askable, tags=[MANIFEST_TAG]),
+        run_tag_filter=RunTagFilter(runs=runs, tags=[MANIFEST_TAG]),
     )
     return {run: by_tag[MANIFEST_TAG] for run, by_tag in found.items() if MANIFEST_TAG in by_tag}
 
@@ -235,6 +229,12 @@ def _known_tags(tags: Iterable[str]) -> list[tuple[str, str, str]]:
             names[kind_and_name[0]].add(kind_and_name[1])
             known.append((*kind_and_name, t))
     return known
+
+
+def _foreign_tags(tags: Iterable[str]) -> dict[str, str]:
+    """Our tag -> tag in the file, where they differ."""
+    ours = {tag(kind, name): t for kind, name, t in _known_tags(tags)}
+    return {t: file_tag for t, file_tag in ours.items() if t != file_tag}
 
 
 def _split_tfmot_tag(full_tag: str) -> tuple[str, str] | None:
