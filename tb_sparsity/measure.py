@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -52,7 +52,7 @@ def tracked_weights(model: keras.Model) -> list[TrackedWeight]:
         while name in names:  # two sublayers of one name in one layer
             name, n = f"{weight.name}_{n}", n + 1
         names.add(name)
-        found.append(weight if name == weight.name else TrackedWeight(**{**vars(weight), "name": name}))
+        found.append(replace(weight, name=name))
     return found
 
 

@@ -85,8 +85,18 @@ def test_doctests_hold(module):
 
 
 def test_page_and_python_use_the_same_names():
+    from tensorboard.plugins import base_plugin
+
     from tb_sparsity.events import names
+    from tb_sparsity.plugin import plugin
 
     source = (ROOT / "frontend" / "src" / "names.ts").read_text()
     block = re.search(r"TAG_PREFIXES = \{(.*?)\}", source, re.DOTALL)[1]
     assert dict(re.findall(r'(\w+):\s*"([^"]+)"', block)) == names.TAG_PREFIXES
+    for name in (names.TOTAL_PRUNED, names.TOTAL_MODEL):
+        assert f'{name}: "{names.tag("sparsity_total", name)}"' in source
+    routes = re.search(r"ROUTES = \{(.*?)\}", source)[1]
+    served = plugin.SparsityPlugin(base_plugin.TBContext()).get_plugin_apps()
+    assert {f"/{route}" for route in re.findall(r': "(\w+)"', routes)} == {r for r in served if "static" not in r}
+    assert f"seriesPerRequest: {plugin.MAX_SERIES}" in source
+    assert f"pointsPerSeries: {plugin.DEFAULT_POINTS}" in source

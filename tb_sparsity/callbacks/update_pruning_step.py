@@ -44,7 +44,7 @@ class UpdatePruningStep(keras.callbacks.Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self._start = 0
+        self._start: int | None = None  # steps taken when an epoch of unknown length began
         self._checked = False
 
     def set_model(self, model: keras.Model) -> None:
@@ -55,6 +55,7 @@ class UpdatePruningStep(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Lets the wrappers train, if their schedules can be used in a training step."""
         self._allow_training(True)
+        self._start = None
         self._checked = False
         if not getattr(self.model, "run_eagerly", False):
             for schedule in {id(w.pruning_schedule): w.pruning_schedule for w in collect_wrappers(self.model)}.values():
@@ -68,8 +69,8 @@ class UpdatePruningStep(keras.callbacks.Callback):
         step = training_step(self.model)
         params = self.params or {}
         steps_per_epoch = params.get("steps")
-        if steps_per_epoch is None:  # a generator: the first epoch tells
-            steps_per_epoch = step - self._start if step > self._start else None
+        if steps_per_epoch is None and self._start is not None:  # a generator: the first epoch has told
+            steps_per_epoch = step - self._start
         if "epochs" not in params or (wrappers and steps_per_epoch is None):
             self._start = step
             return

@@ -6,6 +6,8 @@ from typing import Any
 
 from tensorboard.plugins import base_plugin
 
+from tb_sparsity.events.names import MANIFEST_PLUGIN
+
 _MANIFESTS_KEPT = 100
 
 
@@ -16,7 +18,7 @@ class SparsityLoader(base_plugin.TBLoader):
         """Has more manifests kept than the 10 of the Python server: each is the start of a session."""
         samples = getattr(flags, "samples_per_plugin", None)
         if isinstance(samples, dict):
-            samples.setdefault("sparsity", _MANIFESTS_KEPT)
+            samples.setdefault(MANIFEST_PLUGIN, _MANIFESTS_KEPT)
 
     def load(self, context: base_plugin.TBContext) -> base_plugin.TBPlugin:
         """Imports the plugin only now: TensorBoard survives an exception here, and logs it."""
