@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tb_sparsity.events.manifest_pb2 import Manifest, Schedule, Weight
+from tb_sparsity.events.manifest_pb2 import Manifest, Phase, Schedule, Weight
 
 FORMAT_MAJOR = 1
-FORMAT_MINOR = 0
+FORMAT_MINOR = 1
 
 # The page's curve lies within SAMPLING_TOLERANCE of the schedule: half of what the format promises, so that
 # rounding to float32 and jumps smaller than the search looks at are covered as well.
@@ -24,8 +24,8 @@ def describe_schedule(schedule: Any, last_step: int | None = None) -> Schedule:
     """Describes a schedule, its target sampled, as a message of the manifest.
 
     Args:
-        schedule: Callable `step -> (should_prune, sparsity)`; its `begin_step`, `end_step`, `frequency` and
-            `get_config` are used where it has them.
+        schedule: Callable `step -> (should_prune, sparsity)`; its `begin_step`, `end_step`, `frequency`,
+            `update_phases` and `get_config` are used where it has them.
         last_step: Where to stop sampling a schedule without an end.
 
     Returns:
@@ -33,18 +33,21 @@ def describe_schedule(schedule: Any, last_step: int | None = None) -> Schedule:
     """
     begin = int(getattr(schedule, "begin_step", 0))
     end = int(getattr(schedule, "end_step", -1))
+    frequency = int(getattr(schedule, "frequency", 1))
     message = Schedule(
-        class_name=type(schedule).__name__, begin_step=begin, frequency=int(getattr(schedule, "frequency", 1))
+        class_name=type(schedule).__name__, begin_step=begin, end_step=_step_or_none(end), frequency=frequency
     )
-    if end >= 0:
-        message.end_step = end
+    phases = [tuple(map(int, phase)) for phase in getattr(schedule, "update_phases", list)()]
+    if phases != [(begin, end, frequency)]:
+        message.phases.extend(Phase(begin_step=b, end_step=_step_or_none(e), frequency=f) for b, e, f in phases)
     try:
         message.config = json.dumps(schedule.get_config(), default=repr)
     except Exception:  # whatever a user's method raises: the log does without
         message.config = "{}"
-    until = end if end >= 0 else max(begin, last_step or 0)
+    begins = [phase.begin_step for phase in message.phases]
+    until = end if end >= 0 else max(begin, last_step or 0, *begins)
     try:
-        steps, values = sample_target(lambda s: schedule(s)[1], begin, until)
+        steps, values = sample_target(lambda s: schedule(s)[1], begin, until, jumps=begins)
     except Exception:
         return message
     message.target_step.extend(steps)
@@ -52,36 +55,43 @@ def describe_schedule(schedule: Any, last_step: int | None = None) -> Schedule:
     return message
 
 
-def sample_target(target: Callable[[Any], Any], begin: int, end: int) -> tuple[list[int], list[float]]:
+def sample_target(
+    target: Callable[[Any], Any], begin: int, end: int, jumps: Sequence[int] = ()
+) -> tuple[list[int], list[float]]:
     """Samples a function of the step so that straight lines between the samples follow it.
 
     Args:
         target: Sparsity at a step; given an int64 array if it takes one, else ints one by one.
         begin: First step.
         end: Last step.
+        jumps: Steps at which it is known that the function may jump.
 
     Returns:
-        `(steps, values)`: both ends included. Every jump is found that stands out of a grid of 4,096 steps.
+        `(steps, values)`: both ends included. Every other jump is found that stands out of a grid of 4,096 steps.
 
     Example:
 
     >>> sample_target(lambda step: step / 10, 0, 10)
     ([0, 10], [0.0, 1.0])
     """
-    steps = np.unique(np.linspace(begin, end, min(end - begin, _GRID) + 1).round().astype(np.int64))
+    grid = np.linspace(begin, end, min(end - begin, _GRID) + 1).round().astype(np.int64)
+    known = [s for jump in jumps for s in (jump - 1, jump) if begin <= s <= end]
+    steps = np.union1d(grid, np.array(known, np.int64))
     values = _evaluate(target, steps)
-    while True:
-        rises, runs = np.diff(values), np.diff(steps)
-        steep = np.flatnonzero((np.abs(rises) > SAMPLING_TOLERANCE) & (runs > 1))
-        middle = (steps[steep] + steps[steep + 1]) // 2
+    unseen = np.arange(len(steps) - 1)  # stretches between two samples that were not looked into yet
+    while unseen.size:
+        unseen = unseen[np.diff(steps)[unseen] > 1]
+        run, rise = np.diff(steps)[unseen], np.diff(values)[unseen]
+        middle = (steps[unseen] + steps[unseen + 1]) // 2
         found = _evaluate(target, middle)
         # A smooth curve may be steep all over: what matters is where a straight line would miss it, or a jump.
-        line = values[steep] + rises[steep] * (middle - steps[steep]) / runs[steep]
-        bent = (np.abs(found - line) > SAMPLING_TOLERANCE / 8) | (np.abs(rises[steep]) > 16 * SAMPLING_TOLERANCE)
-        if not bent.any():
-            break
-        steps = np.insert(steps, steep[bent] + 1, middle[bent])
-        values = np.insert(values, steep[bent] + 1, found[bent])
+        line = values[unseen] + rise * (middle - steps[unseen]) / run
+        bent = (np.abs(found - line) > SAMPLING_TOLERANCE / 8) | (np.abs(rise) > 16 * SAMPLING_TOLERANCE)
+        at = unseen[bent]
+        steps = np.insert(steps, at + 1, middle[bent])
+        values = np.insert(values, at + 1, found[bent])
+        halves = at + np.arange(at.size)  # each one put in moves those behind it
+        unseen = np.union1d(halves, halves + 1)
     keep = _straightened(steps, values)
     return steps[keep].tolist(), values[keep].tolist()
 
@@ -150,6 +160,8 @@ def _weight_json(weight: Weight) -> dict[str, Any]:
         pattern = {"type": "block", "height": block.height, "width": block.width, "pooling": block.pooling}
     elif kind == "n_of_m":
         pattern = {"type": "n_m", "n": weight.n_of_m.n, "m": weight.n_of_m.m}
+    elif kind == "channel":
+        pattern = {"type": "channel", "count": weight.channel.count}
     return {
         "name": weight.name,
         "layer": weight.layer,
@@ -173,6 +185,10 @@ def _schedule_json(schedule: Schedule) -> dict[str, Any]:
         "begin_step": schedule.begin_step,
         "end_step": _optional(schedule, "end_step"),
         "frequency": schedule.frequency,
+        "phases": [
+            {"begin_step": phase.begin_step, "end_step": _optional(phase, "end_step"), "frequency": phase.frequency}
+            for phase in schedule.phases
+        ],
         # float32 on the wire: its shortest decimals, not the digits of the double nearest to it
         "target": {
             "step": list(schedule.target_step),
@@ -190,6 +206,10 @@ def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _finite(v) for k, v in value.items()}
     return value
+
+
+def _step_or_none(step: int) -> int | None:
+    return step if step >= 0 else None
 
 
 def _optional(message: Any, field: str) -> int | None:

@@ -32,7 +32,7 @@ class Manifest(_message.Message):
     def __init__(self, format_major: _Optional[int] = ..., format_minor: _Optional[int] = ..., writer_version: _Optional[str] = ..., keras_version: _Optional[str] = ..., keras_backend: _Optional[str] = ..., update_freq: _Optional[str] = ..., first_step: _Optional[int] = ..., steps_per_epoch: _Optional[int] = ..., total_steps: _Optional[int] = ..., weights: _Optional[_Iterable[_Union[Weight, _Mapping]]] = ..., schedules: _Optional[_Iterable[_Union[Schedule, _Mapping]]] = ...) -> None: ...
 
 class Weight(_message.Message):
-    __slots__ = ("name", "layer", "layer_class", "shape", "size", "dtype", "element", "block", "n_of_m", "schedule")
+    __slots__ = ("name", "layer", "layer_class", "shape", "size", "dtype", "element", "block", "n_of_m", "channel", "schedule")
     NAME_FIELD_NUMBER: _ClassVar[int]
     LAYER_FIELD_NUMBER: _ClassVar[int]
     LAYER_CLASS_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +42,7 @@ class Weight(_message.Message):
     ELEMENT_FIELD_NUMBER: _ClassVar[int]
     BLOCK_FIELD_NUMBER: _ClassVar[int]
     N_OF_M_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
     SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     name: str
     layer: str
@@ -52,8 +53,9 @@ class Weight(_message.Message):
     element: Element
     block: Block
     n_of_m: NOfM
+    channel: Channel
     schedule: int
-    def __init__(self, name: _Optional[str] = ..., layer: _Optional[str] = ..., layer_class: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., size: _Optional[int] = ..., dtype: _Optional[str] = ..., element: _Optional[_Union[Element, _Mapping]] = ..., block: _Optional[_Union[Block, _Mapping]] = ..., n_of_m: _Optional[_Union[NOfM, _Mapping]] = ..., schedule: _Optional[int] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., layer: _Optional[str] = ..., layer_class: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., size: _Optional[int] = ..., dtype: _Optional[str] = ..., element: _Optional[_Union[Element, _Mapping]] = ..., block: _Optional[_Union[Block, _Mapping]] = ..., n_of_m: _Optional[_Union[NOfM, _Mapping]] = ..., channel: _Optional[_Union[Channel, _Mapping]] = ..., schedule: _Optional[int] = ...) -> None: ...
 
 class Element(_message.Message):
     __slots__ = ()
@@ -77,8 +79,14 @@ class NOfM(_message.Message):
     m: int
     def __init__(self, n: _Optional[int] = ..., m: _Optional[int] = ...) -> None: ...
 
+class Channel(_message.Message):
+    __slots__ = ("count",)
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    def __init__(self, count: _Optional[int] = ...) -> None: ...
+
 class Schedule(_message.Message):
-    __slots__ = ("class_name", "config", "begin_step", "end_step", "frequency", "target_step", "target_value")
+    __slots__ = ("class_name", "config", "begin_step", "end_step", "frequency", "target_step", "target_value", "phases")
     CLASS_NAME_FIELD_NUMBER: _ClassVar[int]
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     BEGIN_STEP_FIELD_NUMBER: _ClassVar[int]
@@ -86,6 +94,7 @@ class Schedule(_message.Message):
     FREQUENCY_FIELD_NUMBER: _ClassVar[int]
     TARGET_STEP_FIELD_NUMBER: _ClassVar[int]
     TARGET_VALUE_FIELD_NUMBER: _ClassVar[int]
+    PHASES_FIELD_NUMBER: _ClassVar[int]
     class_name: str
     config: str
     begin_step: int
@@ -93,4 +102,15 @@ class Schedule(_message.Message):
     frequency: int
     target_step: _containers.RepeatedScalarFieldContainer[int]
     target_value: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, class_name: _Optional[str] = ..., config: _Optional[str] = ..., begin_step: _Optional[int] = ..., end_step: _Optional[int] = ..., frequency: _Optional[int] = ..., target_step: _Optional[_Iterable[int]] = ..., target_value: _Optional[_Iterable[float]] = ...) -> None: ...
+    phases: _containers.RepeatedCompositeFieldContainer[Phase]
+    def __init__(self, class_name: _Optional[str] = ..., config: _Optional[str] = ..., begin_step: _Optional[int] = ..., end_step: _Optional[int] = ..., frequency: _Optional[int] = ..., target_step: _Optional[_Iterable[int]] = ..., target_value: _Optional[_Iterable[float]] = ..., phases: _Optional[_Iterable[_Union[Phase, _Mapping]]] = ...) -> None: ...
+
+class Phase(_message.Message):
+    __slots__ = ("begin_step", "end_step", "frequency")
+    BEGIN_STEP_FIELD_NUMBER: _ClassVar[int]
+    END_STEP_FIELD_NUMBER: _ClassVar[int]
+    FREQUENCY_FIELD_NUMBER: _ClassVar[int]
+    begin_step: int
+    end_step: int
+    frequency: int
+    def __init__(self, begin_step: _Optional[int] = ..., end_step: _Optional[int] = ..., frequency: _Optional[int] = ...) -> None: ...

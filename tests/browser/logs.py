@@ -9,7 +9,6 @@ import tb_sparsity
 from tb_sparsity.events.manifest import FORMAT_MAJOR, describe_schedule
 from tb_sparsity.events.manifest_pb2 import Element, Manifest, Weight
 from tb_sparsity.events.writer import SparsityWriter
-from tb_sparsity.schedules import last_update
 
 TOTAL = "sparsity_total/pruned"
 
@@ -93,7 +92,7 @@ def at(points, step):
 
 def due(schedule, step):
     """`(step, sparsity)` of the last mask update that was due by `step`; None before the first."""
-    update = last_update(schedule, step)
+    update = schedule.last_update(step)
     return update and (update, float(schedule(update)[1]))
 
 

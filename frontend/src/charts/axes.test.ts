@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { niceRange, stepTicks, tickLabels, valueTicks } from "./axes";
-import { updateSteps } from "./schedule-layer";
+import { depth, updateSteps } from "./schedule-layer";
 
 describe("a metric's axis", () => {
   it.each([
@@ -46,4 +46,11 @@ it("ticks of mask updates are thinned, but stay true updates, the last one among
   const thin = updateSteps(frames, [0, 1000], 0.2);
   expect(thin).toEqual([100, 300, 500, 700, 900, 1000]);
   expect(updateSteps([{ begin: 5, end: null, frequency: 10 }], [20, 40], 0)).toEqual([25, 35]);
+  expect(updateSteps([{ begin: 0, end: null, frequency: 10 }], [0, 20], 0)).toEqual([10, 20]);
+});
+
+it("only ranges that overlap count as lying over each other", () => {
+  expect(depth([])).toBe(1);
+  expect(depth([10, 20, 30].map((begin) => ({ begin, end: begin + 9 })))).toBe(1);
+  expect(depth([10, 20, 30].map((begin) => ({ begin, end: null })))).toBe(3);
 });

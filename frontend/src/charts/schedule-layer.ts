@@ -15,13 +15,20 @@ export function drawBands(u: uPlot, frames: readonly Frame[], color: string): vo
   ctx.fillStyle = color;
   const ranges = new Map(frames.map(({ begin, end }) => [`${begin}:${end}`, { begin, end }]));
   // Where many overlap they must stay a background.
-  ctx.globalAlpha = Math.min(1, 2 / ranges.size);
+  ctx.globalAlpha = Math.min(1, 2 / depth([...ranges.values()]));
   for (const { begin, end } of ranges.values()) {
     const from = clamp(u.valToPos(begin, "x", true), left, left + width);
     const to = end === null ? left + width : clamp(u.valToPos(end, "x", true), left, left + width);
     ctx.fillRect(from, top, to - from, height);
   }
   ctx.restore();
+}
+
+/** How many ranges at most lie over each other. */
+export function depth(ranges: readonly Pick<Frame, "begin" | "end">[]): number {
+  const over = (step: number) =>
+    ranges.filter(({ begin, end }) => begin <= step && (end === null || step <= end)).length;
+  return Math.max(1, ...ranges.map(({ begin }) => over(begin)));
 }
 
 export function drawUpdates(u: uPlot, frames: readonly Frame[], color: string): void {
@@ -61,6 +68,7 @@ export function updateSteps(
     for (let step = first; step <= last; step += every) steps.add(step);
     if (end !== null && end >= from && end <= to) steps.add(end);
   }
+  steps.delete(0); // training counts from 1
   return [...steps].sort((a, b) => a - b);
 }
 

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { constant, manifest, ramp, weight } from "./fixtures";
 import {
+  beginOf,
   dueTarget,
   endOf,
   finalTarget,
+  framesOf,
   lastDueUpdate,
   type Plan,
   targetAt,
@@ -11,6 +13,23 @@ import {
   totalPlan,
   weightPlan,
 } from "./schedule";
+import type { Schedule } from "./types";
+
+/** 20 % at 60 (where the ramp is cut, its last update at 50), 40 % at 80, 80 % from 200 on. */
+const joined: Schedule = {
+  begin_step: 0,
+  end_step: null,
+  frequency: 25,
+  phases: [
+    { begin_step: 0, end_step: 50, frequency: 25 },
+    { begin_step: 60, end_step: 60, frequency: 1 },
+    { begin_step: 80, end_step: 95, frequency: 10 },
+    { begin_step: 200, end_step: null, frequency: 50 },
+  ],
+  target: { step: [0, 59, 60, 79, 80, 199, 200], value: [0, 0.1, 0.2, 0.2, 0.4, 0.4, 0.8] },
+};
+
+const planOf = (schedule: Schedule): Plan => ({ parts: [{ size: 10, schedule }], tolerance: 0.01 });
 
 describe("mask updates", () => {
   const schedule = ramp(200, 355, 0.8, 50);
@@ -30,6 +49,49 @@ describe("mask updates", () => {
 
   it("go on for ever without an end step", () => {
     expect(lastDueUpdate(constant(3, null, 0.5), 1_000_004)).toBe(1_000_003);
+  });
+
+  it("cannot happen at step 0, since training counts from 1", () => {
+    expect(lastDueUpdate(constant(0, null, 0.5), 9)).toBeNull();
+    expect(lastDueUpdate(constant(0, null, 0.5), 10)).toBe(10);
+    expect(lastDueUpdate(constant(0, 0, 0.5), 100)).toBeNull();
+    expect(dueTarget(planOf(constant(0, null, 0.5)), 9)).toBeNull();
+    expect(beginOf(planOf(constant(0, null, 0.5)))).toBe(10);
+    expect(beginOf(planOf(constant(0, 7, 0.5)))).toBe(7);
+    expect(beginOf(planOf(constant(20, 40, 0.5)))).toBe(20);
+  });
+
+  it.each([
+    [24, null],
+    [25, 25],
+    [59, 50],
+    [60, 60],
+    [79, 60],
+    [94, 90],
+    [95, 95],
+    [199, 95],
+    [200, 200],
+    [260, 250],
+  ])("of several phases: at step %i the last one due was at %s", (step, due) => {
+    expect(lastDueUpdate(joined, step)).toBe(due);
+  });
+
+  it("are told by begin, end and frequency where a manifest has no phases", () => {
+    for (const phases of [null, []]) {
+      expect(lastDueUpdate({ ...ramp(200, 355, 0.8, 50), phases }, 320)).toBe(300);
+    }
+  });
+
+  it("are drawn phase by phase", () => {
+    expect(framesOf(planOf(joined))).toEqual([
+      { begin: 0, end: 50, frequency: 25 },
+      { begin: 60, end: 60, frequency: 1 },
+      { begin: 80, end: 95, frequency: 10 },
+      { begin: 200, end: null, frequency: 50 },
+    ]);
+    expect(framesOf(planOf(constant(3, null, 0.5)))).toEqual([
+      { begin: 3, end: null, frequency: 10 },
+    ]);
   });
 });
 
@@ -55,6 +117,25 @@ describe("the target", () => {
     expect(dueTarget(plan, 58)).toEqual({ step: 55, value: expect.closeTo(0.4) });
     expect(finalTarget(plan)).toBeCloseTo(0.7);
     expect(endOf(plan)).toBe(100);
+  });
+
+  it("of several phases is that of the last update, also where one was cut", () => {
+    expect(dueTarget(planOf(joined), 59)).toEqual({ step: 50, value: expect.closeTo(5 / 59) });
+    expect(dueTarget(planOf(joined), 60)).toEqual({ step: 60, value: 0.2 });
+    expect([beginOf(planOf(joined)), endOf(planOf(joined))]).toEqual([25, 200]);
+    expect(finalTarget(planOf(joined))).toBe(0.8);
+  });
+
+  it("without an end leads to what the last update within the training brings", () => {
+    const settles = {
+      ...constant(5, null, 0),
+      target: { step: [5, 48, 500], value: [0, 0.8, 0.8] },
+    };
+    expect([endOf(planOf(settles)), finalTarget(planOf(settles))]).toEqual([55, 0.8]);
+    const rises = { ...constant(5, null, 0), target: { step: [5, 105], value: [0, 0.5] } };
+    expect([endOf(planOf(rises)), finalTarget(planOf(rises))]).toEqual([105, 0.5]);
+    expect(endOf(planOf(constant(5, null, 0.5)))).toBe(5);
+    expect(endOf(planOf(constant(0, null, 0.5)))).toBe(10);
   });
 
   it("does not exist where nothing is scheduled", () => {
@@ -83,4 +164,8 @@ it("tolerates what the weight's own grain forces", () => {
     pattern: { type: "block", height: 4, width: 4 } as const,
   };
   expect(weightPlan(manifest([blocks], [constant(0, 10, 0.5)]), "b/kernel")?.tolerance).toBe(0.05);
+  const channels = { ...weight("c/kernel", 320), pattern: { type: "channel", count: 8 } as const };
+  expect(weightPlan(manifest([channels], [constant(0, 10, 0.5)]), "c/kernel")?.tolerance).toBe(
+    1 / 8,
+  );
 });

@@ -1,15 +1,35 @@
-import type { Manifest, Pattern, Schedule, Weight } from "./types";
+import type { Manifest, Phase, Schedule, Weight } from "./types";
+
+/** The stretches of steady mask updates, in order and apart. */
+function phasesOf(schedule: Schedule): Phase[] {
+  return schedule.phases?.length ? schedule.phases : [schedule];
+}
 
 /**
  * The step of the last mask update that was due by `step`; null before the first one.
- * Updates come at begin, begin + frequency, ... and always at the end step itself.
+ * Training counts from 1: nothing happens at step 0.
  */
 export function lastDueUpdate(schedule: Schedule, step: number): number | null {
-  const { begin_step: begin, end_step: end } = schedule;
-  if (step < begin) return null;
-  if (end !== null && step >= end) return end;
-  const every = Math.max(1, schedule.frequency);
-  return begin + Math.floor((step - begin) / every) * every;
+  for (const { begin_step: begin, end_step: end, frequency } of phasesOf(schedule).toReversed()) {
+    if (step < begin) continue;
+    const every = Math.max(1, frequency);
+    const last = begin + Math.floor((step - begin) / every) * every;
+    const due = end === null || step < end ? last : end;
+    if (due > 0) return due;
+  }
+  return null;
+}
+
+/** The step of the first mask update at or after `step`; null if there is none. */
+function nextUpdate(schedule: Schedule, step: number): number | null {
+  const from = Math.max(1, step);
+  for (const { begin_step: begin, end_step: end, frequency } of phasesOf(schedule)) {
+    if (end !== null && end < from) continue;
+    const every = Math.max(1, frequency);
+    const next = begin + Math.max(0, Math.ceil((from - begin) / every)) * every;
+    return end === null ? next : Math.min(next, end);
+  }
+  return null;
 }
 
 /** The configured sparsity at a step: straight lines between samples, constant after the last. */
@@ -52,9 +72,11 @@ export interface Plan {
 
 const TOLERANCE = 0.005;
 
-/** How many entries of a weight the mask cuts at once: no pattern can hit a target more finely. */
-function grain(pattern: Pattern | undefined): number {
-  return pattern?.type === "block" ? pattern.height * pattern.width : 1;
+/** The share of a weight that the mask cuts at once: no pattern can hit a target more finely. */
+function grain({ pattern, size }: Weight): number {
+  if (pattern?.type === "channel") return 1 / Math.max(1, pattern.count);
+  const entries = pattern?.type === "block" ? pattern.height * pattern.width : 1;
+  return entries / Math.max(1, size);
 }
 
 export function scheduleOf(manifest: Manifest | null, weight: Weight): Schedule | null {
@@ -67,7 +89,7 @@ export function weightPlan(manifest: Manifest | null, name: string): Plan | null
   const weight = manifest?.weights.find((w) => w.name === name);
   const schedule = weight && scheduleOf(manifest, weight);
   if (!weight || !schedule) return null;
-  const tolerance = Math.max(TOLERANCE, grain(weight.pattern) / Math.max(1, weight.size));
+  const tolerance = Math.max(TOLERANCE, grain(weight));
   return { parts: [{ size: weight.size, schedule }], tolerance };
 }
 
@@ -101,32 +123,48 @@ export function dueTarget(plan: Plan, step: number): DueTarget | null {
   return latest === null ? null : { step: latest, value: sum / size };
 }
 
+/** The step of the first mask update. */
 export function beginOf(plan: Plan): number {
-  return Math.min(...plan.parts.map((part) => part.schedule.begin_step));
+  const firsts = plan.parts.map(({ schedule }) => nextUpdate(schedule, 1) ?? schedule.begin_step);
+  return Math.min(...firsts);
 }
 
-/** The step after which no mask changes; null: never. */
-export function endOf(plan: Plan): number | null {
-  const ends = plan.parts.map((part) => part.schedule.end_step);
-  return ends.includes(null) ? null : Math.max(...(ends as number[]));
+/** What a schedule leads to, and the step of the update that brings it. */
+function outcome(schedule: Schedule): DueTarget {
+  const { step: steps, value: values } = schedule.target;
+  const last = steps.at(-1) ?? schedule.begin_step;
+  if (schedule.end_step !== null) {
+    const value = targetAt(schedule, Math.max(schedule.end_step, last)) ?? 0;
+    return { step: schedule.end_step, value };
+  }
+  // Without an end, it is what the last update that the samples reach has in common with those before it.
+  const due = lastDueUpdate(schedule, last) ?? nextUpdate(schedule, last) ?? last;
+  const value = targetAt(schedule, due) ?? 0;
+  let since = due;
+  for (let i = firstIndexAbove(steps, due) - 1; i >= 0 && values[i] === value; i--)
+    since = steps[i] as number;
+  return { step: nextUpdate(schedule, since) ?? since, value };
+}
+
+/** The step of the update that brings the final target. */
+export function endOf(plan: Plan): number {
+  return Math.max(...plan.parts.map(({ schedule }) => outcome(schedule).step));
 }
 
 /** What the schedules lead to. */
 export function finalTarget(plan: Plan): number {
   let sum = 0;
   let size = 0;
-  for (const { schedule, size: weight } of plan.parts) {
-    const last = schedule.target.step.at(-1) ?? schedule.begin_step;
-    const end = Math.max(schedule.end_step ?? last, last);
-    sum += weight * (targetAt(schedule, end) ?? 0);
-    size += weight;
+  for (const part of plan.parts) {
+    sum += part.size * outcome(part.schedule).value;
+    size += part.size;
   }
   return sum / size;
 }
 
 /** The configured curve up to a step, as corner points of straight lines. */
 export function targetCurve(plan: Plan, lastStep: number): { step: number[]; value: number[] } {
-  const begin = beginOf(plan);
+  const begin = Math.min(...plan.parts.map(({ schedule }) => schedule.begin_step));
   const corners = new Set<number>([begin, Math.max(begin, lastStep)]);
   for (const { schedule } of plan.parts) {
     corners.add(schedule.begin_step);
@@ -150,9 +188,11 @@ export interface Frame {
 }
 
 export function framesOf(plan: Plan): Frame[] {
-  return plan.parts.map(({ schedule }) => ({
-    begin: schedule.begin_step,
-    end: schedule.end_step,
-    frequency: Math.max(1, schedule.frequency),
-  }));
+  return plan.parts.flatMap(({ schedule }) =>
+    phasesOf(schedule).map((phase) => ({
+      begin: phase.begin_step,
+      end: phase.end_step,
+      frequency: Math.max(1, phase.frequency),
+    })),
+  );
 }

@@ -57,6 +57,28 @@ describe("a run's sentences", () => {
     );
   });
 
+  it("take step 0, which is never trained, for no mask update", () => {
+    const fromZero = pruned(constant(0, null, 0.5), 100);
+    expect(say(fromZero, points([9, 0]), both([9, 0]))).toBe(
+      "Pruning has not begun: training is at step 9, and the first mask update comes at step 10.",
+    );
+    expect(say(fromZero, points([10, 0.5]), both([10, 0.5]))).toMatch(/zero, as configured\. Both/);
+  });
+
+  it("wait for the last of several phases, though it has no end", () => {
+    const phases = [
+      { begin_step: 10, end_step: 50, frequency: 10 },
+      { begin_step: 200, end_step: null, frequency: 10 },
+    ];
+    const target = { step: [10, 199, 200], value: [0.5, 0.5, 0.8] };
+    const joined = pruned({ ...constant(10, null, 0.5), phases, target }, 300);
+    expect(say(joined, points([150, 0.5]), both([150, 0.5]))).toBe(
+      "50.0 % of the prunable weights are zero, of 80.0 % at the schedule\u2019s end, step 200. " +
+        "Both layers are on schedule.",
+    );
+    expect(say(joined, points([200, 0.8]), both([200, 0.8]))).toMatch(/zero, as configured\. Both/);
+  });
+
   it("say that training stopped short of the schedule's end", () => {
     const short = pruned(ramp(0, 100, 0.8), 50);
     expect(say(short, points([50, 0.4]), both([50, 0.4]))).toBe(

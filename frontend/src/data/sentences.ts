@@ -103,7 +103,7 @@ function progress(status: RunStatus): Part[] {
   if (!plan || step === null || measured === null) return [];
   const final = finalTarget(plan);
   const end = endOf(plan);
-  if (phase === "ended-short" && end !== null) {
+  if (phase === "ended-short") {
     return [
       problem(`Training stopped at step ${formatStep(step)}, `),
       problem(`before the schedule\u2019s end at ${formatStep(end)}: `),
@@ -112,7 +112,7 @@ function progress(status: RunStatus): Part[] {
     ];
   }
   const zero = [share(measured), plain(" of the prunable weights are zero")];
-  if (phase === "going" && end !== null) {
+  if (phase === "going") {
     if (totalSteps !== null && totalSteps < end) {
       const reached = dueTarget(plan, totalSteps)?.value ?? 0;
       return [

@@ -145,7 +145,7 @@ function phaseOf(plan: Plan, point: Point, totalSteps: number | null): Phase {
   const begin = beginOf(plan);
   const end = endOf(plan);
   if (step < begin) return totalSteps !== null && totalSteps < begin ? "never-begins" : "not-begun";
-  if (end === null || step >= end) return "done";
+  if (step >= end) return "done";
   const ended = totalSteps !== null && step >= totalSteps;
   // A schedule that is already at its final value has nothing left to do but to hold it.
   const due = dueTarget(plan, step);

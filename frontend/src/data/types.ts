@@ -47,15 +47,22 @@ export interface Weight {
 export type Pattern =
   | { type: "element" }
   | { type: "block"; height: number; width: number; pooling?: string }
-  | { type: "n_m"; n: number; m: number };
+  | { type: "n_m"; n: number; m: number }
+  | { type: "channel"; count: number };
 
-export interface Schedule {
-  class_name?: string;
-  config?: unknown;
+/** Mask updates at the first step, every `frequency` steps after it, and at the last. */
+export interface Phase {
   begin_step: number;
   /** null: no end. */
   end_step: number | null;
   frequency: number;
+}
+
+export interface Schedule extends Phase {
+  class_name?: string;
+  config?: unknown;
+  /** Where one begin, end and frequency don't tell all updates: what does, in order and apart. */
+  phases?: Phase[] | null;
   target: { step: number[]; value: number[] };
 }
 
