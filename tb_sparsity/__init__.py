@@ -24,32 +24,65 @@ __version__ = "0.1.0"
 
 _HOME = {
     "ConstantSparsity": "tb_sparsity.schedules",
+    "CosineSparsity": "tb_sparsity.schedules",
+    "ExponentialSparsity": "tb_sparsity.schedules",
+    "FunctionSchedule": "tb_sparsity.schedules",
+    "OneShot": "tb_sparsity.schedules",
     "PolynomialDecay": "tb_sparsity.schedules",
+    "PrunableLayer": "tb_sparsity.pruning.registry",
+    "PruneForLatencyOnXNNPack": "tb_sparsity.pruning.policy",
     "PruneLowMagnitude": "tb_sparsity.pruning.wrapper",
+    "PruningPolicy": "tb_sparsity.pruning.policy",
+    "PruningReport": "tb_sparsity.pruning.report",
     "PruningSchedule": "tb_sparsity.schedules",
     "PruningSummaries": "tb_sparsity.callbacks.pruning_summaries",
     "UpdatePruningStep": "tb_sparsity.callbacks.update_pruning_step",
     "prune_low_magnitude": "tb_sparsity.pruning.api",
+    "pruning_report": "tb_sparsity.pruning.report",
+    "register_prunable": "tb_sparsity.pruning.registry",
     "strip_pruning": "tb_sparsity.pruning.api",
+    "supported_layers": "tb_sparsity.pruning.registry",
 }
 
 __all__ = [
     "ConstantSparsity",
+    "CosineSparsity",
+    "ExponentialSparsity",
+    "FunctionSchedule",
+    "OneShot",
     "PolynomialDecay",
+    "PrunableLayer",
+    "PruneForLatencyOnXNNPack",
     "PruneLowMagnitude",
+    "PruningPolicy",
+    "PruningReport",
     "PruningSchedule",
     "PruningSummaries",
     "UpdatePruningStep",
     "prune_low_magnitude",
+    "pruning_report",
+    "register_prunable",
     "strip_pruning",
+    "supported_layers",
 ]
 
 if TYPE_CHECKING:
     from tb_sparsity.callbacks.pruning_summaries import PruningSummaries
     from tb_sparsity.callbacks.update_pruning_step import UpdatePruningStep
     from tb_sparsity.pruning.api import prune_low_magnitude, strip_pruning
+    from tb_sparsity.pruning.policy import PruneForLatencyOnXNNPack, PruningPolicy
+    from tb_sparsity.pruning.registry import PrunableLayer, register_prunable, supported_layers
+    from tb_sparsity.pruning.report import PruningReport, pruning_report
     from tb_sparsity.pruning.wrapper import PruneLowMagnitude
-    from tb_sparsity.schedules import ConstantSparsity, PolynomialDecay, PruningSchedule
+    from tb_sparsity.schedules import (
+        ConstantSparsity,
+        CosineSparsity,
+        ExponentialSparsity,
+        FunctionSchedule,
+        OneShot,
+        PolynomialDecay,
+        PruningSchedule,
+    )
 
 
 def __getattr__(name: str) -> Any:

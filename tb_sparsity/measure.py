@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from math import prod
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -13,87 +11,8 @@ from keras import ops
 
 from tb_sparsity.events.names import TOTAL_MODEL, TOTAL_PRUNED, tag
 from tb_sparsity.pruning.masks import count_true
-from tb_sparsity.pruning.registry import prunable_weights
-from tb_sparsity.pruning.wrapper import PrunedWeight, PruneLowMagnitude, collect_wrappers
-
-
-@dataclass(frozen=True)
-class TrackedWeight:
-    """A weight under its name in the log, and the wrapper that prunes it, if one does."""
-
-    name: str
-    layer_name: str
-    layer: keras.layers.Layer
-    variable: keras.Variable
-    prunable: bool
-    wrapper: PruneLowMagnitude | None = None
-    pruned: PrunedWeight | None = None
-
-    @property
-    def size(self) -> int:
-        """Number of entries."""
-        return prod(self.variable.shape)
-
-
-def tracked_weights(model: keras.Model) -> list[TrackedWeight]:
-    """All weights of a built model, each once, under names that pruning doesn't change.
-
-    A name is made of layer names from the model's own layers down to the variable; the model's name and the
-    pruning wrappers are left out: `conv2d/kernel`, in a nested model `backbone/conv2d/kernel`.
-    """
-    seen: set[int] = set()
-    names: set[str] = set()
-    found = []
-    for weight in _walk(model, "", None):
-        if id(weight.variable) in seen:
-            continue
-        seen.add(id(weight.variable))
-        name, n = weight.name, 1
-        while name in names:  # two sublayers of one name in one layer
-            name, n = f"{weight.name}_{n}", n + 1
-        names.add(name)
-        found.append(replace(weight, name=name))
-    return found
-
-
-def _walk(layer: Any, path: str, wrapper: PruneLowMagnitude | None) -> Iterator[TrackedWeight]:
-    if isinstance(layer, PruneLowMagnitude):
-        yield from _walk(layer.layer, path, layer)
-        return
-    pruned = {id(p.weight): p for p in wrapper.pruned_weights} if wrapper else {}
-    prunable = {id(v) for v in prunable_weights(layer)} if layer.built else set()
-    for variable, owner_path in _own_variables(layer, path):
-        yield TrackedWeight(
-            name=f"{owner_path}/{variable.name}" if owner_path else variable.name,
-            layer_name=path,
-            layer=layer,
-            variable=variable,
-            prunable=id(variable) in prunable,
-            wrapper=wrapper,
-            pruned=pruned.get(id(variable)),
-        )
-    if not pruned and not prunable:
-        for sub in layer._flatten_layers(include_self=False, recursive=False):
-            yield from _walk(sub, f"{path}/{_name(sub)}" if path else _name(sub), None)
-
-
-def _own_variables(layer: Any, path: str) -> Iterator[tuple[Any, str]]:
-    """A layer's weights; those of its parts (a recurrent layer's cell) too if they are what it prunes."""
-    for variable in layer._trainable_variables + layer._non_trainable_variables:
-        yield variable, path
-    if layer.built and prunable_weights(layer):
-        for sub in layer._flatten_layers(include_self=False, recursive=False):
-            yield from _own_variables(sub, f"{path}/{_name(sub)}")
-
-
-def _name(layer: Any) -> str:
-    return _name(layer.layer) if isinstance(layer, PruneLowMagnitude) else layer.name
-
-
-def pruned_or_prunable(weights: list[TrackedWeight]) -> list[TrackedWeight]:
-    """The weights a log is about: those that are pruned; in a model without pruning those that could be."""
-    pruned = [w for w in weights if w.pruned]
-    return pruned or [w for w in weights if w.prunable and w.variable.trainable]
+from tb_sparsity.pruning.weights import TrackedWeight, pruned_or_prunable, tracked_weights
+from tb_sparsity.pruning.wrapper import collect_wrappers
 
 
 def training_step(model: keras.Model) -> int:
@@ -124,6 +43,7 @@ class Meter:
         self._trainable = [w for w in weights if w.variable.trainable]
         self._steps = {w.layer_name: w.wrapper.pruning_step for w in self.weights if w.wrapper}
         self._pruned = [w for w in self.weights if w.pruned]
+        self._with_threshold = [w for w in self._pruned if w.wrapper and w.wrapper.pattern.has_threshold]
         self._last_masks = [
             keras.Variable(_copy(w.pruned.mask), trainable=False, dtype="bool", name="last_mask")
             for w in self._pruned
@@ -146,7 +66,7 @@ class Meter:
         )
         zeros = {w.name: int(z) for w, z in zip(self._counted, zeros_array, strict=True)}
         values = {tag("sparsity", w.name): zeros[w.name] / w.size for w in self.weights}
-        for w, threshold in zip(self._pruned, thresholds, strict=True):
+        for w, threshold in zip(self._with_threshold, thresholds, strict=True):
             values[tag("threshold", w.name)] = float(threshold)
         for layer_name, step in zip(self._steps, steps, strict=True):
             values[tag("pruning_step", layer_name)] = float(step)
@@ -163,13 +83,13 @@ class Meter:
     def _table(self) -> tuple[Any, Any]:
         """`(zeros…, changed mask entries…, steps…)` as int32 and the thresholds as float32."""
         zeros = [_zeros(w) for w in self._counted]
-        changed, thresholds = [], []
+        changed = []
         for w, last_mask in zip(self._pruned, self._last_masks, strict=True):
             assert w.pruned is not None
             mask = ops.convert_to_tensor(w.pruned.mask)
             changed.append(count_true(ops.not_equal(mask, last_mask)))
-            thresholds.append(ops.cast(w.pruned.threshold, "float32"))
             last_mask.assign(_copy(mask))
+        thresholds = [ops.cast(w.pruned.threshold, "float32") for w in self._with_threshold if w.pruned]
         steps = [ops.cast(s, "int32") for s in self._steps.values()]
         counts = ops.stack([*zeros, *changed, *steps]) if self._counted else ops.zeros((0,), "int32")
         return counts, ops.stack(thresholds) if thresholds else ops.zeros((0,), "float32")

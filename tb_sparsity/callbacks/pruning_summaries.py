@@ -11,10 +11,12 @@ import keras
 
 import tb_sparsity
 from tb_sparsity.events.manifest import FORMAT_MAJOR, FORMAT_MINOR, describe_schedule
-from tb_sparsity.events.manifest_pb2 import Element, Manifest, Weight
+from tb_sparsity.events.manifest_pb2 import Block, Channel, Element, Manifest, NOfM, Weight
 from tb_sparsity.events.names import tag
 from tb_sparsity.events.writer import SparsityWriter
 from tb_sparsity.measure import Meter, training_step
+from tb_sparsity.pruning import patterns
+from tb_sparsity.pruning.weights import TrackedWeight
 
 # Arguments of keras.callbacks.TensorBoard that tfmot's callback passes on to its base class.
 _TENSORBOARD_ARGUMENTS = frozenset(
@@ -202,7 +204,7 @@ class PruningSummaries(keras.callbacks.Callback):
             total_steps=self._total_steps,
         )
         index_of: dict[bytes, int] = {}
-        described: dict[int, bytes] = {}
+        described: dict[tuple[int, float | None], bytes] = {}
         for w in meter.weights:
             weight = Weight(
                 name=w.name,
@@ -211,19 +213,42 @@ class PruningSummaries(keras.callbacks.Callback):
                 shape=w.variable.shape,
                 size=w.size,
                 dtype=str(w.variable.dtype),
-                element=Element(),
+                **_pattern(w),
             )
             if w.wrapper:
-                schedule = w.wrapper.pruning_schedule
-                if id(schedule) not in described:
+                schedule, fixed = w.wrapper.pruning_schedule, _fixed_target(w)
+                key = id(schedule), fixed
+                if key not in described:
                     message = describe_schedule(schedule, self._total_steps)
-                    described[id(schedule)] = key = message.SerializeToString(deterministic=True)
-                    if key not in index_of:
-                        index_of[key] = len(manifest.schedules)
+                    if fixed is not None and message.target_step:
+                        del message.target_step[1:], message.target_value[:]
+                        message.target_value.append(fixed)
+                    described[key] = encoded = message.SerializeToString(deterministic=True)
+                    if encoded not in index_of:
+                        index_of[encoded] = len(manifest.schedules)
                         manifest.schedules.append(message)
-                weight.schedule = index_of[described[id(schedule)]]
+                weight.schedule = index_of[described[key]]
             manifest.weights.append(weight)
         return manifest
+
+
+def _pattern(w: TrackedWeight) -> dict[str, Any]:
+    """The field of the manifest's `Weight` that says what is cut together."""
+    pattern = w.wrapper.pattern if w.wrapper else None
+    if isinstance(pattern, patterns.Block):
+        return {"block": Block(height=pattern.height, width=pattern.width, pooling=pattern.pooling)}
+    if isinstance(pattern, patterns.NOfM):
+        return {"n_of_m": NOfM(n=pattern.n, m=pattern.m)}
+    if isinstance(pattern, patterns.Channel) and w.pruned:
+        return {"channel": Channel(count=patterns.matrix_shape(tuple(w.variable.shape), w.pruned.layout)[1])}
+    return {"element": Element()}
+
+
+def _fixed_target(w: TrackedWeight) -> float | None:
+    """The sparsity of a pattern that has its own, whatever the schedule's."""
+    if w.wrapper and w.pruned and isinstance(w.wrapper.pattern, patterns.NOfM):
+        return w.wrapper.pattern.target(tuple(w.variable.shape), 0.0, w.pruned.layout)
+    return None
 
 
 def _scalars(metrics: Mapping[str, Any]) -> dict[str, float]:

@@ -7,10 +7,13 @@ import warnings
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from tb_sparsity.measure import training_step
+from tb_sparsity.pruning.weights import tracked_weights
 from tb_sparsity.pruning.wrapper import PruneLowMagnitude, collect_wrappers
-from tb_sparsity.schedules import PruningSchedule, last_update
+from tb_sparsity.schedules import PruningSchedule
 
 _SHORTFALL = 1e-6  # of sparsity, below which a schedule counts as having reached its end
 
@@ -19,8 +22,14 @@ class UpdatePruningStep(keras.callbacks.Callback):
     """Checks that pruning can do what it is configured to, and leaves exact zeros behind.
 
     Needed in every `fit` of a pruned model. At its start it warns, once, if the schedule doesn't fit into the
-    steps that are trained. At the end of each epoch and of training it sets the stored weights to zero where
-    their masks cut them. (Counting steps and updating masks happen inside the training step.)
+    steps that are trained; after the first epoch, if there are layers that it didn't train. At the end of each epoch
+    and of training it sets the stored weights to zero where their masks cut them. (Counting steps and updating masks
+    happen inside the training step.)
+
+    Raises:
+        FloatingPointError: After a mask update, if a weight has NaN or infinite values: it has no order, and keeps
+            the mask it had.
+        TypeError: As training begins, if a schedule can't be used in a compiled step.
 
     Example:
 
@@ -37,7 +46,7 @@ class UpdatePruningStep(keras.callbacks.Callback):
     for epoch in range(epochs):
         for x, y in batches:
             model.train_on_batch(x, y)
-        callback.on_epoch_end(epoch)
+        callback.on_epoch_end(epoch)  # masks, and checks
     callback.on_train_end()
     ```
     """
@@ -46,6 +55,9 @@ class UpdatePruningStep(keras.callbacks.Callback):
         super().__init__()
         self._start: int | None = None  # steps taken when an epoch of unknown length began
         self._checked = False
+        self._step = self._epoch_start = 0  # training steps taken, and those when the epoch began
+        self._counts: np.ndarray | None = None  # of each wrapper, when the first epoch began; empty: it was checked
+        self._schedules: list[PruningSchedule] = []
 
     def set_model(self, model: keras.Model) -> None:
         """Called by `fit` before anything is traced; lets the wrappers train."""
@@ -57,16 +69,20 @@ class UpdatePruningStep(keras.callbacks.Callback):
         self._allow_training(True)
         self._start = None
         self._checked = False
+        self._counts = None
+        self._schedules = list({id(s): s for w in collect_wrappers(self.model) for s in [w.pruning_schedule]}.values())
         if not getattr(self.model, "run_eagerly", False):
-            for schedule in {id(w.pruning_schedule): w.pruning_schedule for w in collect_wrappers(self.model)}.values():
+            for schedule in self._schedules:
                 _check_traceable(schedule)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Checks the schedules, as soon as the number of steps is known."""
+        wrappers = collect_wrappers(self.model)
+        step = self._step = self._epoch_start = training_step(self.model)
+        if self._counts is None:
+            self._counts = _counts(wrappers)
         if self._checked:
             return
-        wrappers = collect_wrappers(self.model)
-        step = training_step(self.model)
         params = self.params or {}
         steps_per_epoch = params.get("steps")
         if steps_per_epoch is None and self._start is not None:  # a generator: the first epoch has told
@@ -80,9 +96,17 @@ class UpdatePruningStep(keras.callbacks.Callback):
         if problems:
             warnings.warn("\n".join(problems), UserWarning, stacklevel=2)
 
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Checks the weights after a mask update."""
+        last_step, self._step = self._step, self._epoch_start + batch + 1
+        if any((s.last_update(self._step) or 0) > last_step for s in self._schedules):
+            self._check_finite()
+
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Masks the stored weights."""
         self._apply_masks()
+        self._check_finite()
+        self._check_trained()
 
     def on_train_end(self, logs: Any = None) -> None:
         """Masks the stored weights; the next training needs the callback again."""
@@ -98,6 +122,45 @@ class UpdatePruningStep(keras.callbacks.Callback):
             self.model.jax_state_sync()
         for wrapper in collect_wrappers(self.model):
             wrapper.apply_masks()
+
+    def _check_finite(self) -> None:
+        weights = [w for w in tracked_weights(self.model) if w.pruned]
+        thresholds = [ops.cast(w.pruned.threshold.value, "float32") for w in weights if w.pruned]
+        if not thresholds or np.isfinite(ops.convert_to_numpy(ops.stack(thresholds))).all():
+            return
+        found = []
+        for w in weights:
+            values = ops.convert_to_numpy(ops.cast(w.variable, "float32"))
+            if not np.isfinite(values).all():
+                n_nan, n_infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+                found.append(f"'{w.name}' ({n_nan:,} NaN and {n_infinite:,} infinite of {w.size:,} values)")
+        raise FloatingPointError(
+            f"No mask can be computed, by step {self._step:,}, from weights that aren't finite: {', '.join(found)}. "
+            "They keep the masks they had. The training has diverged: lower the learning rate, or clip gradients, e.g. "
+            "`keras.optimizers.Adam(clipnorm=1.0)`; `keras.callbacks.TerminateOnNaN()` ends such trainings early."
+        )
+
+    def _check_trained(self) -> None:
+        """Once: a model whose `call` doesn't pass `training` on is silently not pruned."""
+        wrappers = collect_wrappers(self.model)
+        before, self._counts = self._counts, np.empty(0)
+        after = _counts(wrappers)
+        if before is None or len(before) != len(after) or not (after > before).any():
+            return
+        idle = [w for w, moved in zip(wrappers, after > before, strict=True) if not moved]
+        if idle:
+            warnings.warn(
+                f"These layers are not pruned: {_layers(idle)}. They weren't called with `training=True` in this "
+                "epoch. Where your model calls them, pass its own `training` argument on.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def _counts(wrappers: list[PruneLowMagnitude]) -> np.ndarray:
+    """The steps that each wrapper has counted; 0 before it is built."""
+    counts = [w.pruning_step.value if w.built else ops.zeros((), "int32") for w in wrappers]
+    return ops.convert_to_numpy(ops.stack(counts)) if counts else np.empty(0)
 
 
 def _problems(wrappers: list[PruneLowMagnitude], step: int, last_step: int, steps_per_epoch: int | None) -> list[str]:
@@ -121,14 +184,15 @@ def _problems(wrappers: list[PruneLowMagnitude], step: int, last_step: int, step
 
 
 def _problem(schedule: PruningSchedule, step: int, last_step: int, steps_per_epoch: int | None) -> str | None:
-    due = last_update(schedule, last_step)
+    due = schedule.last_update(last_step)
     if due is None:
-        first = schedule.begin_step or schedule.frequency
-        if 0 <= schedule.end_step < first:
-            first = schedule.end_step
+        first = schedule.first_update()
+        if first is None:
+            return "nothing will be pruned. Its only mask update is at step 0, and training begins with step 1."
+        begin, _, frequency = [phase for phase in schedule.update_phases() if phase[0] <= first][-1]
         return (
             f"nothing will be pruned. The first mask update is at step {first:,}, after the last step "
-            f"(begin_step={schedule.begin_step:,}, frequency={schedule.frequency:,}). "
+            f"(begin_step={begin:,}, frequency={frequency:,}). "
             f"Lower `begin_step` or `frequency`, or {_train_until(first, last_step, steps_per_epoch)}."
         )
     end = schedule.end_step

@@ -2,52 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
-from keras import Layer, Model, Sequential
-from keras.src.models.functional import Functional  # keras has no public name to test for a Functional model
+from keras import Layer, Model
 
-from tb_sparsity.pruning.registry import is_prunable, passes_through
-from tb_sparsity.pruning.wrapper import PruneLowMagnitude, collect_wrappers, require_step_callback
-from tb_sparsity.schedules import ConstantSparsity, PolynomialDecay, PruningSchedule
+from tb_sparsity.pruning.models import changed_model, copy_layer, walk
+from tb_sparsity.pruning.patterns import make_pattern
+from tb_sparsity.pruning.plan import Choice, Decision, decide
+from tb_sparsity.pruning.policy import PruningPolicy
+from tb_sparsity.pruning.report import remember
+from tb_sparsity.pruning.wrapper import (
+    DEFAULT_SCHEDULE,
+    PruneLowMagnitude,
+    collect_wrappers,
+    require_step_callback,
+)
+from tb_sparsity.schedules import SCHEDULES, PruningSchedule
 
-for _schedule in (ConstantSparsity, PolynomialDecay):  # schedules.py itself must not import Keras
+for _schedule in SCHEDULES:  # schedules themselves must not import Keras
     keras.saving.register_keras_serializable("tb_sparsity")(_schedule)
 
-_DEFAULT_SCHEDULE = ConstantSparsity(0.5, begin_step=0)
 
-# tfmot's further arguments, with the values that mean: single weights, everywhere.
-_TFMOT_ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    "block_pooling_type": ("AVG", "MAX"),
-    "block_size": ((1, 1), [1, 1]),
-    "pruning_policy": (None,),
-    "sparsity_m_by_n": (None,),
-}
-
-
-def prune_low_magnitude(to_prune: Any, pruning_schedule: PruningSchedule = _DEFAULT_SCHEDULE, **kwargs: Any) -> Any:
+def prune_low_magnitude(
+    to_prune: Any,
+    pruning_schedule: PruningSchedule | Mapping[Any, Any] | Any = DEFAULT_SCHEDULE,
+    block_size: Sequence[int] = (1, 1),
+    block_pooling_type: str = "AVG",
+    pruning_policy: PruningPolicy | None = None,
+    sparsity_m_by_n: Sequence[int] | None = None,
+    *,
+    structure: str | None = None,
+    include: Choice | Iterable[Choice] | None = None,
+    exclude: Choice | Iterable[Choice] | None = None,
+    distribution: str = "uniform",
+    on_unsupported: str = "error",
+    frequency: int | None = None,
+    **kwargs: Any,
+) -> Any:
     """Makes a layer, a list of layers or a model ready to be pruned while it trains.
 
-    A model is copied, weights and all, down through nested models; the one given stays as it is. The copy is
-    not compiled. Layers with nothing to prune (pooling, dropout, normalisation, …) pass through, and layers
-    that are wrapped already stay so. A layer that has weights already is copied too; a new one is wrapped
-    itself.
+    A Sequential or Functional model is copied, weights and all, down through nested models; the one given stays
+    as it is. A subclassed model can't be copied: its layers are exchanged in place, and it is returned. Either
+    must be compiled afterwards. Layers with nothing to prune (pooling, dropout, normalisation, …) pass through,
+    and layers that are wrapped already stay so. A single layer that has weights is copied too; a new one is
+    wrapped itself. Zeros that the weights have already stay zero until the schedule's first mask update.
+
+    `print(tb_sparsity.pruning_report(pruned, steps=1000))` shows what was made of the model.
 
     Args:
-        to_prune: A layer, a list of layers, a Sequential or a Functional model.
-        pruning_schedule: When to prune, and how much. Defaults to `ConstantSparsity(0.5, begin_step=0)`.
-        **kwargs: Further arguments of `PruneLowMagnitude`, for every layer that is wrapped. Of tfmot's
-            `block_size`, `block_pooling_type`, `pruning_policy` and `sparsity_m_by_n` the defaults are taken.
+        to_prune: A layer, a list of layers or models, or a model.
+        pruning_schedule: When to prune, and how much: a `PruningSchedule`; or a function from step to sparsity;
+            or a dict from layers (as in `include`) to schedules, of which the first that matches counts. Defaults
+            to `ConstantSparsity(0.5, begin_step=0)`.
+        block_size: `(rows, columns)` of blocks that are cut together; see `PruneLowMagnitude`. Defaults to `(1, 1)`.
+        block_pooling_type: What a block is worth: `"AVG"` or `"MAX"` of its magnitudes. Defaults to `"AVG"`.
+        pruning_policy: A `PruningPolicy` that says which layers may be pruned, and checks the model. Defaults to
+            `None`: all.
+        sparsity_m_by_n: `(zeros, group size)` for N:M sparsity, such as `(2, 4)`. Defaults to `None`.
+        structure: `"channel"` to cut whole output channels. Defaults to `None`.
+        include: Prune only these: a name pattern such as `"conv2d*"` or `"backbone/*"` (for the layer's path or
+            its name), a compiled regular expression (searched in the path), a class of layers, a function
+            `layer -> bool`, or a list of such. Defaults to `None`: all that can be.
+        exclude: Leave these alone; as `include`. Defaults to `None`.
+        distribution: `"uniform"`: each layer gets the schedule's sparsity; or `"erk"`: small layers get less and
+            large ones more, so that the schedule's is that of all weights on it together (Erdős–Rényi kernel:
+            Evci et al. 2020, arXiv:1911.11134, section 3). Defaults to `"uniform"`.
+        on_unsupported: What to do with a layer whose weights aren't known: `"error"` or `"skip"`. Defaults to
+            `"error"`.
+        frequency: Steps between two mask updates, if `pruning_schedule` is a function. Defaults to 100 then.
+        **kwargs: Further arguments of `PruneLowMagnitude`, for every layer that is wrapped.
 
     Returns:
-        What was given, with each prunable layer inside a `PruneLowMagnitude`.
+        What was given, with each chosen layer inside a `PruneLowMagnitude`.
 
     Raises:
-        ValueError: If `to_prune` is something else, a subclassed model, or holds a layer that has weights and
-            isn't supported; or if an argument asks for blocks, N:M patterns or a policy.
+        ValueError: If `to_prune` is something else, an argument isn't what it should be, a name pattern matches no
+            layer, a layer isn't supported or can't be copied, or the policy doesn't support the model.
 
     Example:
 
@@ -61,33 +93,42 @@ def prune_low_magnitude(to_prune: Any, pruning_schedule: PruningSchedule = _DEFA
     [layer.name for layer in pruned.layers]  # ['prune_low_magnitude_head']
     ```
     """
-
-    for name in _TFMOT_ARGUMENTS.keys() & kwargs.keys():
-        if kwargs.pop(name) not in (allowed := _TFMOT_ARGUMENTS[name]):
-            raise ValueError(
-                f"`{name}` can only be {allowed[0]!r} here: weights are pruned one by one, in every layer that has "
-                "any. Leave it out."
-            )
-
-    def wrap(layer: Layer) -> Layer:
-        return PruneLowMagnitude(layer, pruning_schedule, **kwargs)
-
-    if isinstance(to_prune, Model):
-        pruned = _copy_model(to_prune, lambda layer: wrap(layer) if is_prunable(layer) else layer)
-        require_step_callback(pruned)
-        return pruned
-    if isinstance(to_prune, (list, tuple)):
-        return [prune_low_magnitude(layer, pruning_schedule, **kwargs) for layer in to_prune]
-    if isinstance(to_prune, Layer):
-        _check_supported(to_prune)
-        if isinstance(to_prune, PruneLowMagnitude) or not is_prunable(to_prune):
-            return to_prune
-        return wrap(_copy_layer(to_prune) if to_prune.built else to_prune)
-    raise ValueError(
-        "`prune_low_magnitude` takes a Keras 3 layer, a list of layers, or a Sequential or Functional model. "
-        f"Received: {to_prune!r} of type {type(to_prune).__name__}"
-        + (" (a legacy tf_keras object)" if type(to_prune).__module__.startswith("tf_keras") else "")
+    pattern: dict[str, Any] = {
+        "block_size": block_size,
+        "block_pooling_type": block_pooling_type,
+        "sparsity_m_by_n": sparsity_m_by_n,
+        "structure": structure,
+    }
+    given = list(to_prune) if isinstance(to_prune, (list, tuple)) else [to_prune]
+    for item in given:
+        _check_layer(item)
+        if pruning_policy and isinstance(item, Model):
+            pruning_policy.ensure_model_supports_pruning(item)
+    layers = [found for item in given for found in walk(item)]
+    decisions = decide(
+        layers,
+        pruning_schedule,
+        make_pattern(**pattern),
+        frequency,
+        include,
+        exclude,
+        pruning_policy,
+        distribution,
+        on_unsupported,
     )
+    decided = {id(decision.layer): decision for decision in decisions}
+
+    def change(original: Layer, layer: Layer) -> Layer:
+        decision = decided[id(original)]
+        if decision.schedule is None:
+            return layer
+        wrapper = PruneLowMagnitude(layer, decision.schedule, **pattern, **kwargs)
+        if layer.built:
+            wrapper.build()
+        return wrapper
+
+    pruned = [_pruned(item, change, decisions) for item in given]
+    return pruned if isinstance(to_prune, (list, tuple)) else pruned[0]
 
 
 def strip_pruning(model: Model) -> Model:
@@ -98,10 +139,10 @@ def strip_pruning(model: Model) -> Model:
 
     Returns:
         A copy of the model as it was before pruning, with the pruned weights, exactly zero where the masks
-        cut them. It is not compiled, so that a saved file holds no optimizer state.
+        cut them; a subclassed model itself. It is not compiled, so that a saved file holds no optimizer state.
 
     Raises:
-        ValueError: If `model` isn't a Sequential or Functional model.
+        ValueError: If `model` isn't a Keras 3 model, or a layer can't be copied.
 
     Example:
 
@@ -116,82 +157,27 @@ def strip_pruning(model: Model) -> Model:
         model.jax_state_sync()
     for wrapper in collect_wrappers(model):
         wrapper.apply_masks()
-    return _copy_model(model, lambda layer: layer, unwrap=True)
+    return changed_model(model, lambda original, layer: layer, unwrap=True)
 
 
-def _copy_model(
-    model: Model,
-    change: Callable[[Layer], Layer],
-    unwrap: bool = False,
-    copies: dict[int, tuple[Layer, Layer]] | None = None,
-) -> Model:
-    """Copies a model with its weights, each layer's copy passed through `change`.
+def _pruned(item: Layer, change: Any, decisions: list[Decision]) -> Layer:
+    if isinstance(item, Model):
+        pruned = changed_model(item, change)
+        require_step_callback(pruned)
+    else:
+        wrapped = any(decision.layer is item and decision.schedule for decision in decisions)
+        pruned = change(item, copy_layer(item) if wrapped and item.built else item)
+    for wrapper in collect_wrappers(pruned):
+        if wrapper.built and not int(keras.ops.convert_to_numpy(wrapper.pruning_step)):
+            wrapper.keep_zeros()
+    remember(pruned, decisions)
+    return pruned
 
-    `copies` has what is copied already, by the original's id: a layer shared with a nested model stays shared.
-    """
-    if not isinstance(model, (Functional, Sequential)):
+
+def _check_layer(item: Any) -> None:
+    if not isinstance(item, Layer):
         raise ValueError(
-            f"Model '{model.name}' of class {type(model).__name__} is subclassed: its layers can't be exchanged. "
-            "Wrap them where the model makes them, e.g. "
-            "`self.dense = prune_low_magnitude(keras.layers.Dense(10), schedule)`."
-        )
-    copies = {} if copies is None else copies
-    sources: list[tuple[Layer, Layer]] = []
-
-    def copy_and_change(layer: Layer) -> Layer:
-        if isinstance(layer, PruneLowMagnitude) and unwrap:
-            layer = layer.layer
-        if id(layer) in copies:
-            return copies[id(layer)][1]
-        if isinstance(layer, (Functional, Sequential)):
-            changed = _copy_model(layer, change, unwrap, copies)
-        else:
-            if not unwrap:
-                _check_supported(layer)
-            copy = layer.__class__.from_config(layer.get_config())
-            sources.append((layer, copy))
-            changed = change(copy)
-        copies[id(layer)] = (layer, changed)
-        return changed
-
-    # Inputs keep their names: left to itself, `clone_model` gives those without one of their own new ones.
-    inputs = None if isinstance(model, Sequential) else keras.tree.map_structure(_input_like, model.input)
-    with _uncompiled(model):
-        copied = keras.models.clone_model(model, input_tensors=inputs, clone_function=copy_and_change)
-    for layer, copy in sources:
-        if layer.built:
-            copy.set_weights(layer.get_weights())
-    return copied
-
-
-def _input_like(tensor: Any) -> Any:
-    layer = tensor._keras_history.operation
-    return layer.__class__.from_config(layer.get_config()).output
-
-
-def _copy_layer(layer: Layer) -> Layer:
-    copy = layer.__class__.from_config(layer.get_config())
-    copy.build_from_config(layer.get_build_config())
-    copy.set_weights(layer.get_weights())
-    return copy
-
-
-@contextmanager
-def _uncompiled(model: Model) -> Iterator[None]:
-    """Hides that `model` is compiled: `clone_model` would give its copy an optimizer, and files would hold it."""
-    compiled, model.compiled = model.compiled, False
-    try:
-        yield
-    finally:
-        model.compiled = compiled
-
-
-def _check_supported(layer: Layer) -> None:
-    supported = isinstance(layer, (PruneLowMagnitude, Functional, Sequential)) or is_prunable(layer)
-    if not supported and not passes_through(layer):
-        raise ValueError(
-            f"Layer '{layer.name}' of class {type(layer).__name__} has weights, and which of them to prune isn't "
-            "known. Either give its class a method `get_prunable_weights(self)` that returns a list of its variables "
-            "(an empty list: none), or prune the other layers one by one where you build the model: "
-            "`prune_low_magnitude(keras.layers.Dense(10), schedule)`."
+            "`prune_low_magnitude` takes a Keras 3 layer, a list of layers, or a model. "
+            f"Received: {item!r} of type {type(item).__name__}"
+            + (" (a legacy tf_keras object)" if type(item).__module__.startswith("tf_keras") else "")
         )

@@ -1,4 +1,4 @@
-"""From magnitudes to masks: which weights stay when a given share goes.
+"""From scores to masks: which entries stay when a given share goes.
 
 Written in `keras.ops`, to run inside the compiled training step on any backend.
 """
@@ -22,7 +22,7 @@ def magnitude_mask(weight: Any, sparsity: Any) -> tuple[Any, Any]:
     equal magnitude at the threshold, those with the lower (row-major) index stay.
 
     Args:
-        weight: Float tensor of any static shape.
+        weight: Float tensor of any static shape, all entries finite.
         sparsity: Share of weights to cut, scalar in [0, 1).
 
     Returns:
@@ -43,25 +43,24 @@ def magnitude_mask(weight: Any, sparsity: Any) -> tuple[Any, Any]:
     magnitude = ops.reshape(ops.abs(ops.cast(weight, exact)), [-1])
     size = magnitude.shape[0]
     kept = kept_count(size, sparsity)
-
-    # The bit patterns of non-negative floats order as integers do, so the k-th largest is found by fixing
-    # its bits from the highest down, one counting pass each. Sorting would cost some fifteen times as much.
     bits = ops.view(magnitude, _INTEGER_OF[exact])
-    threshold = _largest(lambda t: count_true(bits >= t) >= kept, _MAGNITUDE_BITS[exact], _INTEGER_OF[exact])
+    below, n_above = _kth_largest(bits, kept, _MAGNITUDE_BITS[exact])
 
     def untied() -> Any:
-        return bits >= threshold
+        return bits >= below
 
     def tied() -> Any:
         # More weights than places have the threshold's very magnitude: the first of them stay.
-        equal, index = bits == threshold, ops.arange(size, dtype="int32")
-        places = kept - count_true(bits > threshold)
-        end = _largest(lambda i: count_true(equal & (index < i)) <= places, size.bit_length(), "int32")
-        return (bits > threshold) | (equal & (index < end))
+        equal, index = bits == below, ops.arange(size, dtype="int32")
+        places = kept - count_true(bits > below)
+        end = _largest(lambda i: count_true(equal & (index < i)) <= places, size.bit_length())
+        return (bits > below) | (equal & (index < end))
 
-    mask = ops.cond(count_true(bits >= threshold) == kept, untied, tied)
-    as_float = ops.view(ops.reshape(threshold, [1]), exact)[0]  # Keras 3.12 can't view a scalar
-    return ops.reshape(mask, shape), ops.cast(as_float, dtype)
+    mask = ops.cond(n_above == kept, untied, tied)
+    # Found among the bits: as floats, the smallest would count as zero.
+    smallest = ops.min(ops.where(bits >= below, bits, ops.full_like(bits, 2 ** _MAGNITUDE_BITS[exact] - 1)))
+    threshold = ops.view(ops.reshape(smallest, [1]), exact)[0]  # Keras 3.12 can't view a scalar
+    return ops.reshape(mask, shape), ops.cast(threshold, dtype)
 
 
 def kept_count(size: int, sparsity: Any) -> Any:
@@ -102,16 +101,43 @@ def _rounded_product(size: int, share: Any) -> Any:
     return whole + ops.cast(up, "int32")
 
 
-def _largest(holds: Any, n_bits: int, dtype: str) -> Any:
+def _kth_largest(bits: Any, kept: Any, n_bits: int) -> tuple[Any, Any]:
+    """A bound at or below which the `kept`-th largest begins, and how many reach it: `kept`, or more in a tie.
+
+    The bit patterns of non-negative floats order as integers do, so the bound is found by fixing its bits from
+    the highest down, one counting pass each, until it parts the weights as asked. Sorting would cost some
+    thirty times as much; more counts in a pass, or guesses by interpolation, cost more than they save
+    (benchmarks/README.md).
+    """
+    dtype = backend.standardize_dtype(bits.dtype)
+    size = ops.cast(bits.shape[0], "int32")
+
+    def undecided(bit: Any, bound: Any, count: Any) -> Any:
+        return (bit >= 0) & (count != kept)
+
+    def fix_bit(bit: Any, bound: Any, count: Any) -> Any:
+        candidate = bound | ops.left_shift(ops.cast(1, dtype), ops.cast(bit, dtype))
+        reached = count_true(bits >= candidate)
+        enough = reached >= kept
+        return bit - 1, ops.where(enough, candidate, bound), ops.where(enough, reached, count)
+
+    start = (ops.cast(n_bits - 1, "int32"), ops.zeros((), dtype), size)
+    _, bound, count = ops.while_loop(undecided, fix_bit, start)
+    return bound, count
+
+
+def _largest(holds: Any, n_bits: int) -> Any:
     """The largest `n_bits`-bit integer for which `holds` does; `holds` must be true up to it, false above."""
 
     def fix_bit(i: Any, found: Any) -> Any:
-        candidate = found | ops.left_shift(ops.cast(1, dtype), ops.cast(n_bits - 1 - i, dtype))
+        candidate = found | ops.left_shift(ops.cast(1, "int32"), ops.cast(n_bits - 1 - i, "int32"))
         return ops.where(holds(candidate), candidate, found)
 
-    return ops.fori_loop(0, n_bits, fix_bit, ops.zeros((), dtype=dtype))
+    return ops.fori_loop(0, n_bits, fix_bit, ops.zeros((), "int32"))
 
 
 def count_true(condition: Any) -> Any:
     """The number of true entries, a scalar int32 tensor."""
+    if backend.backend() == "torch":  # whose sum of anything but floats is slow
+        return ops.count_nonzero(condition)
     return ops.sum(ops.cast(condition, "int32"))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import weakref
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops
+from keras.src.backend.common.stateless_scope import get_stateless_scope, in_stateless_scope
 
-from tb_sparsity.pruning.masks import magnitude_mask
-from tb_sparsity.pruning.registry import prunable_weights
-from tb_sparsity.schedules import PruningSchedule
+from tb_sparsity.pruning.patterns import Layout, make_pattern
+from tb_sparsity.pruning.registry import Prunable, prunable_weights
+from tb_sparsity.schedules import ConstantSparsity, PruningSchedule
+
+DEFAULT_SCHEDULE = ConstantSparsity(0.5, begin_step=0)
 
 MISSING_CALLBACK = (
     "A pruned model is trained with the callback `UpdatePruningStep`, which is missing here. Add this line:\n"
@@ -26,6 +31,7 @@ class PrunedWeight(NamedTuple):
     weight: keras.Variable
     mask: keras.Variable
     threshold: keras.Variable
+    layout: Layout
 
 
 @keras.saving.register_keras_serializable("tb_sparsity")
@@ -40,14 +46,24 @@ class PruneLowMagnitude(keras.layers.Wrapper):
 
     Args:
         layer: The layer to prune.
-        pruning_schedule: A `PruningSchedule`.
+        pruning_schedule: A `PruningSchedule`. Defaults to `ConstantSparsity(0.5, begin_step=0)`.
+        block_size: `(rows, columns)` of the blocks that are cut together, on the weight's matrix (output channels
+            are its columns, all other axes its rows). Defaults to `(1, 1)`: single weights.
+        block_pooling_type: What a block is worth: the mean (`"AVG"`) or the largest (`"MAX"`) of its magnitudes.
+            Defaults to `"AVG"`.
+        sparsity_m_by_n: `(zeros, group size)`, such as `(2, 4)`: so many zeros among each group of consecutive
+            weights along the input channels, at the schedule's steps, whatever its sparsity. Weights without
+            input channels (depthwise kernels) are left alone. Defaults to `None`.
+        structure: `"channel"` cuts whole output channels. Defaults to `None`.
         **kwargs: `name` and other arguments of `keras.layers.Layer`.
 
     Non-trainable weights: per pruned weight `mask` (bool, shape of the weight) and `threshold` (scalar: the
-    smallest magnitude that stayed), and one `pruning_step` (int32 scalar: training steps counted).
+    smallest magnitude, of blocks and channels the smallest worth, that stayed; NaN if the weight had values that
+    aren't finite), and one `pruning_step` (int32 scalar: training steps counted).
 
     Raises:
-        ValueError: If `layer` isn't a layer or `pruning_schedule` isn't a schedule.
+        ValueError: If `layer` isn't a layer, `pruning_schedule` isn't a schedule, or the arguments describe no
+            pattern.
         RuntimeError: When trained without `UpdatePruningStep`.
 
     Example:
@@ -64,7 +80,16 @@ class PruneLowMagnitude(keras.layers.Wrapper):
     ```
     """
 
-    def __init__(self, layer: keras.layers.Layer, pruning_schedule: PruningSchedule, **kwargs: Any):
+    def __init__(
+        self,
+        layer: keras.layers.Layer,
+        pruning_schedule: PruningSchedule = DEFAULT_SCHEDULE,
+        block_size: Sequence[int] = (1, 1),
+        block_pooling_type: str = "AVG",
+        sparsity_m_by_n: Sequence[int] | None = None,
+        structure: str | None = None,
+        **kwargs: Any,
+    ):
         if not isinstance(pruning_schedule, PruningSchedule):
             raise ValueError(
                 "`pruning_schedule` must be a `tb_sparsity.PruningSchedule`, such as "
@@ -77,54 +102,71 @@ class PruneLowMagnitude(keras.layers.Wrapper):
         kwargs["dtype"] = "float32"
         super().__init__(layer, autocast=False, **kwargs)
         self.pruning_schedule = pruning_schedule
+        self.pattern = make_pattern(block_size, block_pooling_type, sparsity_m_by_n, structure)
+        self._pattern_config = {
+            "block_size": list(block_size),
+            "block_pooling_type": block_pooling_type,
+            "sparsity_m_by_n": sparsity_m_by_n and list(sparsity_m_by_n),
+            "structure": structure,
+        }
         self.supports_masking = layer.supports_masking
         self.has_step_callback = False
-        self._advanced_in: Any = lambda: None
+        self._advanced_in: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._layer_shapes: dict[str, Any] = {}
         if hasattr(layer, "_input_shape_arg"):  # Dense(…, input_shape=…), as a first layer
             self._input_shape_arg = layer._input_shape_arg
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        parameters = inspect.signature(self.layer.call).parameters
+        first = next(iter(parameters), "")
+        if not args and first in kwargs:  # attention(query=…, value=…)
+            args = (kwargs.pop(first),)
+        if not self.layer.built:
+            named = {**dict(zip(parameters, args, strict=False)), **kwargs}
+            self._layer_shapes = _build_shapes(self.layer, named)
+        return super().__call__(*args, **kwargs)
+
     def build(self, input_shape: Any = None) -> None:
+        if self._layer_shapes and not self.layer.built:  # it is built from several inputs
+            self.layer.build(**self._layer_shapes)
         super().build(input_shape)
         self.masks = []
         self.thresholds = []
-        for i, weight in enumerate(prunable_weights(self.layer)):
+        for i, (weight, _) in enumerate(self._prunable()):
             suffix = f"_{i}" if i else ""
-            self.masks.append(
-                self.add_weight(
-                    name=f"mask{suffix}",
-                    shape=weight.shape,
-                    dtype="bool",
-                    initializer="ones",
-                    trainable=False,
-                    autocast=False,
-                )
-            )
-            self.thresholds.append(
-                self.add_weight(
-                    name=f"threshold{suffix}",
-                    shape=(),
-                    dtype=weight.dtype,
-                    initializer="zeros",
-                    trainable=False,
-                    autocast=False,
-                )
-            )
-        self.pruning_step = self.add_weight(
-            name="pruning_step", shape=(), dtype="int32", initializer="zeros", trainable=False
-        )
+            self.masks.append(self._add_state(f"mask{suffix}", weight.shape, "bool", "ones"))
+            self.thresholds.append(self._add_state(f"threshold{suffix}", (), weight.dtype, "zeros"))
+        self.pruning_step = self._add_state("pruning_step", (), "int32", "zeros")
         if keras.backend.backend() != "jax":  # there a constraint would see the mask of the time of tracing
-            for weight, mask, _ in self.pruned_weights:
+            for weight, mask, *_ in self.pruned_weights:
                 weight.constraint = _Masked(mask, weight.constraint)
         self.built = True
+
+    def _add_state(self, name: str, shape: Any, dtype: str, initializer: str) -> keras.Variable:
+        return self.add_weight(
+            name=name, shape=shape, dtype=dtype, initializer=initializer, trainable=False, autocast=False
+        )
+
+    def _prunable(self) -> list[Prunable]:
+        return [p for p in prunable_weights(self.layer) if self.pattern.supports(p.layout)]
 
     @property
     def pruned_weights(self) -> list[PrunedWeight]:
         """The layer's prunable weights, each with its mask and threshold. Empty before `build`."""
         if not self.built and not hasattr(self, "masks"):
             return []
-        return [PrunedWeight(*t) for t in zip(prunable_weights(self.layer), self.masks, self.thresholds, strict=True)]
+        found = zip(self._prunable(), self.masks, self.thresholds, strict=True)
+        return [PrunedWeight(p.weight, mask, threshold, p.layout) for p, mask, threshold in found]
+
+    @property
+    def state(self) -> list[keras.Variable]:
+        """The wrapper's own variables."""
+        return [*self.masks, *self.thresholds, self.pruning_step] if self.built else []
 
     def call(self, inputs: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        model = self._get_call_context().entry_layer
+        if isinstance(model, keras.Model):  # as `fit` does before it makes its step, to see what comes out
+            require_step_callback(model)
         if training:
             self._advance()
         elif keras.backend.backend() == "jax":  # stored kernels may be unmasked between two steps
@@ -136,39 +178,60 @@ class PruneLowMagnitude(keras.layers.Wrapper):
     def _advance(self) -> None:
         """Counts the training step, updates the masks if they are due, and masks the weights."""
         context = self._get_call_context()
-        if self._advanced_in() is context:
+        # JAX's trainer calls the model within a stateless scope and no call of Keras around it.
+        step_context = get_stateless_scope() if keras.backend.backend() == "jax" and in_stateless_scope() else context
+        if step_context in self._advanced_in:
             return  # a shared layer: called again within the same step
-        self._advanced_in = weakref.ref(context)
-        model = context.entry_layer
-        if isinstance(model, keras.Model):
-            require_step_callback(model)
+        self._advanced_in.add(step_context)  # several, where TensorFlow traces the replicas of a strategy in turns
         if not self.has_step_callback:
-            if isinstance(model, keras.Model):
-                model.train_function = None  # one whose tracing failed can't be used again; a fresh one can
+            if isinstance(context.entry_layer, keras.Model):
+                context.entry_layer.train_function = None  # one whose tracing failed can't be used again
             raise RuntimeError(MISSING_CALLBACK)
 
         step = self.pruning_step + 1
         self.pruning_step.assign(step)
         should_prune, sparsity = self.pruning_schedule(step)
         should_prune = ops.cast(should_prune, "bool")
-        for weight, mask, threshold in self.pruned_weights:
-            values = ops.stop_gradient(ops.convert_to_tensor(weight))
-            new_mask, new_threshold = ops.cond(
+        for pruned in self.pruned_weights:
+            mask, threshold = ops.cond(
                 should_prune,
-                lambda values=values: magnitude_mask(values, sparsity),
-                lambda mask=mask, threshold=threshold: (
-                    ops.convert_to_tensor(mask),
-                    ops.convert_to_tensor(threshold),
-                ),
+                lambda pruned=pruned: self._recomputed(pruned, sparsity),
+                lambda pruned=pruned: (ops.convert_to_tensor(pruned.mask), ops.convert_to_tensor(pruned.threshold)),
             )
-            mask.assign(new_mask)
-            threshold.assign(new_threshold)
+            pruned.mask.assign(mask)
+            pruned.threshold.assign(threshold)
         self.apply_masks()
+
+    def _recomputed(self, pruned: PrunedWeight, sparsity: Any) -> tuple[Any, Any]:
+        """Mask and threshold of this step. No order is known of a weight with NaNs: its mask stays."""
+        last_mask = ops.convert_to_tensor(pruned.mask)
+        values = ops.stop_gradient(_masked(pruned.weight, last_mask))  # what is cut counts as the zero it will be
+        mask, threshold = self.pattern.mask(values, sparsity, pruned.layout)
+        finite = ops.all(ops.isfinite(values))
+        return ops.where(finite, mask, last_mask), ops.where(finite, threshold, ops.full_like(threshold, float("nan")))
 
     def apply_masks(self) -> None:
         """Sets the stored weights to zero where their masks cut them."""
-        for weight, mask, _ in self.pruned_weights:
+        for weight, mask, *_ in self.pruned_weights:
             weight.assign(_masked(weight, mask))
+
+    def keep_zeros(self) -> None:
+        """Cuts what is zero already, until the schedule's first update; a weight that is all zeros may grow."""
+        for weight, mask, *_ in self.pruned_weights:
+            nonzero = ops.not_equal(ops.convert_to_tensor(weight), ops.zeros((), weight.dtype))
+            mask.assign(ops.logical_or(nonzero, ops.logical_not(ops.any(nonzero))))
+
+    def release(self) -> keras.layers.Layer:
+        """The layer itself, its weights masked and free of the wrapper's constraint."""
+        self.apply_masks()
+        for weight, *_ in self.pruned_weights:
+            if isinstance(weight.constraint, _Masked):
+                weight.constraint = weight.constraint.inner
+        return self.layer
+
+    def save_own_variables(self, store: Any) -> None:
+        self.apply_masks()  # on JAX they aren't between two steps; the layer's weights are saved after these
+        super().save_own_variables(store)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return self.layer.compute_output_shape(input_shape)
@@ -182,7 +245,7 @@ class PruneLowMagnitude(keras.layers.Wrapper):
 
     def get_config(self) -> dict[str, Any]:
         schedule = keras.saving.serialize_keras_object(self.pruning_schedule)
-        return {**super().get_config(), "pruning_schedule": schedule}
+        return {**super().get_config(), "pruning_schedule": schedule, **self._pattern_config}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> PruneLowMagnitude:
@@ -190,6 +253,19 @@ class PruneLowMagnitude(keras.layers.Wrapper):
         for key in ("layer", "pruning_schedule"):
             config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects=custom_objects)
         return cls(**config)
+
+
+def _build_shapes(layer: keras.layers.Layer, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a `build` that wants to know several of the layer's inputs; empty for all others."""
+    wanted = [name for name in inspect.signature(layer.build).parameters if name.endswith("_shape")]
+    if len(wanted) < 2:
+        return {}
+    tensors = {name: inputs.get(name.removesuffix("_shape")) for name in wanted}
+    return {
+        name: keras.tree.map_structure(lambda x: tuple(x.shape), tensor)
+        for name, tensor in tensors.items()
+        if tensor is not None
+    }
 
 
 def collect_wrappers(model: keras.layers.Layer) -> list[PruneLowMagnitude]:
@@ -202,7 +278,7 @@ def require_step_callback(model: keras.Model) -> None:
     """Makes `model.fit` without `UpdatePruningStep` fail before anything is traced.
 
     Models that `prune_low_magnitude` made have this from the start; those wrapped by hand or loaded get it when
-    their first training step is traced, where the wrapper checks by itself.
+    they are first called. Later would be too late: on JAX, a model whose step fails loses its weights.
     """
     make_train_function = model.make_train_function
     if getattr(make_train_function, "requires_step_callback", False):

@@ -142,7 +142,7 @@ def test_the_manifest_says_what_the_run_is(small_model, fit, tmp_path):
     at = np.arange(2, 21)
     assert np.abs(np.interp(at, target["step"], target["value"]) - SCHEDULE(at)[1]).max() < 0.001
     assert manifest == {
-        "format_version": "1.0",
+        "format_version": "1.1",
         "newer": False,
         "writer_version": manifest["writer_version"],
         "keras_version": keras.__version__,
@@ -171,6 +171,7 @@ def test_the_manifest_says_what_the_run_is(small_model, fit, tmp_path):
                 "begin_step": 2,
                 "end_step": 20,
                 "frequency": 3,
+                "phases": [],
             }
         ],
     }
@@ -291,6 +292,7 @@ def test_schedules_of_ones_own_are_sampled_too(fit, tmp_path):
             "end_step": None,
             "frequency": 2,
             "target": {"step": [0, 10], "value": [0.75, 0.75]},
+            "phases": [],
         }
     ]
 

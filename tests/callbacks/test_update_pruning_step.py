@@ -100,7 +100,7 @@ def test_weights_are_masked_at_the_end_whatever_touched_them(small_model, fit):
     fit(pruned, [UpdatePruningStep()], optimizer=keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9))
     for layer in pruned.layers:
         if hasattr(layer, "pruned_weights"):
-            weight, mask, _ = layer.pruned_weights[0]
+            weight, mask, *_ = layer.pruned_weights[0]
             assert np.all(weight.numpy()[~mask.numpy()] == 0)
 
 

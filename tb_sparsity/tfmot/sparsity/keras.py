@@ -7,7 +7,10 @@ import keras as _keras
 from tb_sparsity import (
     ConstantSparsity,
     PolynomialDecay,
+    PrunableLayer,
+    PruneForLatencyOnXNNPack,
     PruneLowMagnitude,
+    PruningPolicy,
     PruningSchedule,
     PruningSummaries,
     UpdatePruningStep,
@@ -18,7 +21,10 @@ from tb_sparsity import (
 __all__ = [
     "ConstantSparsity",
     "PolynomialDecay",
+    "PrunableLayer",
+    "PruneForLatencyOnXNNPack",
     "PruneLowMagnitude",
+    "PruningPolicy",
     "PruningSchedule",
     "PruningSummaries",
     "UpdatePruningStep",

@@ -1,0 +1,174 @@
+"""Models with some of their layers exchanged: copies of Sequential and Functional ones, subclassed ones in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import keras
+from keras import Layer, Model, Sequential
+from keras.src.models.functional import Functional  # keras has no public name to test for a Functional model
+
+from tb_sparsity.pruning.wrapper import PruneLowMagnitude, collect_wrappers
+
+# What becomes of a layer: called with the layer of the model given, and what is to stand in its place.
+Change = Callable[[Layer, Layer], Layer]
+
+
+def is_graph(model: Any) -> bool:
+    """Whether Keras knows how the model's layers are connected, so that it can be copied."""
+    return isinstance(model, (Functional, Sequential))
+
+
+def walk(layer: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
+    """The layers of a model that aren't models themselves, with their paths: `backbone/conv2d`."""
+    name = layer.layer.name if isinstance(layer, PruneLowMagnitude) else layer.name
+    if not isinstance(layer, Model):
+        yield path or name, layer
+        return
+    for inner in layer.layers:
+        inner_name = inner.layer.name if isinstance(inner, PruneLowMagnitude) else inner.name
+        yield from walk(inner, f"{path}/{inner_name}" if path else inner_name)
+
+
+def changed_model(model: Model, change: Change, unwrap: bool = False) -> Model:
+    """The model with each layer passed through `change`: a copy if it is Sequential or Functional, else itself.
+
+    Args:
+        model: Stays as it is, with its weights, if it is copied.
+        change: From a layer of `model` and its copy (in a subclassed model, itself) to what replaces it.
+        unwrap: Whether layers are taken out of their `PruneLowMagnitude` first.
+    """
+    if is_graph(model):
+        return _copy_graph(model, change, unwrap, {})
+    _change_in_place(model, change, unwrap, {})
+    model.compiled = False  # its optimizer and compiled steps know the old layers
+    return model
+
+
+def copy_layer(layer: Layer) -> Layer:
+    """A copy of a built layer, with its weights."""
+    copy = _from_config(layer)
+    copy.build_from_config(layer.get_build_config())
+    copy.set_weights(layer.get_weights())
+    return copy
+
+
+def _copy_graph(model: Model, change: Change, unwrap: bool, copies: dict[int, tuple[Layer, Layer]]) -> Model:
+    """`copies` has what is copied already, by the original's id: a layer shared with a nested model stays shared."""
+    sources: list[tuple[Layer, Layer]] = []
+
+    def copy_and_change(layer: Layer) -> Layer:
+        if isinstance(layer, PruneLowMagnitude) and unwrap:
+            layer = layer.layer
+        if id(layer) in copies:
+            return copies[id(layer)][1]
+        if is_graph(layer):
+            changed = _copy_graph(layer, change, unwrap, copies)
+        elif isinstance(layer, Model):
+            changed = _copy_subclassed(layer, change, unwrap)
+        else:
+            copy = _from_config(layer)
+            sources.append((layer, copy))
+            changed = change(layer, copy)
+        copies[id(layer)] = (layer, changed)
+        return changed
+
+    # Inputs keep their names: left to itself, `clone_model` gives those without one of their own new ones.
+    inputs = None if isinstance(model, Sequential) else keras.tree.map_structure(_input_like, model.input)
+    # Under `tf.distribute` the copy belongs to the model's strategy, whether or not that is in scope here.
+    strategy = None if unwrap else getattr(model, "_distribute_strategy", None)
+    with _uncompiled(model), strategy.scope() if strategy else nullcontext():
+        copied = keras.models.clone_model(model, input_tensors=inputs, clone_function=copy_and_change)
+    for layer, copy in sources:
+        if layer.built:
+            copy.set_weights(layer.get_weights())
+    return copied
+
+
+def _copy_subclassed(model: Model, change: Change, unwrap: bool) -> Model:
+    """A subclassed model inside a model that is copied."""
+    copy = _from_config(model)
+    if model.built:
+        copy.build_from_config(model.get_build_config())
+        state = {id(v) for wrapper in collect_wrappers(model) for v in wrapper.state}
+        copy.set_weights([keras.ops.convert_to_numpy(v) for v in model.weights if id(v) not in state])
+    originals = [layer for _, layer in walk(model)]
+    counterparts = [layer for _, layer in walk(copy)]
+    if len(originals) != len(counterparts) or (collect_wrappers(model) and not unwrap):
+        raise ValueError(
+            f"Model '{model.name}' of class {type(model).__name__} is subclassed and part of another model: its "
+            "configuration doesn't make a copy with the same layers. Prune it by itself before you build that model."
+        )
+    of_copy = dict(zip(map(id, counterparts), originals, strict=True))
+    _change_in_place(copy, lambda layer, same: change(of_copy.get(id(layer), layer), same), unwrap, {})
+    return copy
+
+
+def _change_in_place(model: Model, change: Change, unwrap: bool, done: dict[int, tuple[Layer, Layer]]) -> None:
+    new: dict[int, Layer] = {}
+    for layer in model.layers:
+        if isinstance(layer, Model) and not is_graph(layer):
+            _change_in_place(layer, change, unwrap, done)
+            continue
+        if id(layer) not in done:
+            if is_graph(layer):
+                changed = _copy_graph(layer, change, unwrap, {})
+            elif isinstance(layer, PruneLowMagnitude) and unwrap:
+                changed = change(layer, layer.release())
+            else:
+                changed = change(layer, layer)
+            done[id(layer)] = (layer, changed)
+        changed = done[id(layer)][1]
+        if changed is not layer:
+            model._tracker.replace_tracked_value("layers", layer, changed)
+            new[id(layer)] = changed
+    attributes = {**vars(model), **vars(model).get("_modules", {})}  # where PyTorch keeps those that are modules
+    for name, value in attributes.items():
+        if name not in ("_layers", "_modules"):
+            exchanged = _exchanged(value, new)
+            if exchanged is not value:
+                setattr(model, name, exchanged)
+
+
+def _exchanged(value: Any, new: dict[int, Layer]) -> Any:
+    """The attribute with the new layers in it; lists and dicts are changed themselves."""
+    if isinstance(value, Layer):
+        return new.get(id(value), value)
+    if isinstance(value, (list, dict)):
+        for key, item in enumerate(value) if isinstance(value, list) else list(value.items()):
+            exchanged = _exchanged(item, new)
+            if exchanged is not item:
+                value[key] = exchanged
+    elif type(value) is tuple:
+        items = tuple(_exchanged(item, new) for item in value)
+        if any(a is not b for a, b in zip(items, value, strict=True)):
+            return items
+    return value
+
+
+def _from_config(layer: Layer) -> Layer:
+    try:
+        return layer.__class__.from_config(layer.get_config())
+    except Exception as error:
+        raise ValueError(
+            f"Layer '{layer.name}' of class {type(layer).__name__} can't be copied, as `prune_low_magnitude` and "
+            f"`strip_pruning` do with all layers of a Sequential or Functional model: {type(error).__name__}: {error}\n"
+            "Give its class a `get_config` that returns the arguments of its constructor."
+        ) from error
+
+
+def _input_like(tensor: Any) -> Any:
+    layer = tensor._keras_history.operation
+    return layer.__class__.from_config(layer.get_config()).output
+
+
+@contextmanager
+def _uncompiled(model: Model) -> Iterator[None]:
+    """Hides that `model` is compiled: `clone_model` would give its copy an optimizer, and files would hold it."""
+    compiled, model.compiled = model.compiled, False
+    try:
+        yield
+    finally:
+        model.compiled = compiled
