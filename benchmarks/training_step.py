@@ -1,6 +1,6 @@
-"""What pruning and logging add to a training step of the MNIST CNN: all variants in turn, in one run.
+"""What pruning and logging add to a training step, against the dense model and against tfmot, all in turn.
 
-python benchmarks/training_step.py [ROUNDS]
+python benchmarks/training_step.py [cnn|resnet50] [ROUNDS]
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 from keras import layers
+from side_by_side import Peer, table
 
 from tb_sparsity import ConstantSparsity, PruningSummaries, UpdatePruningStep, prune_low_magnitude
-
-BATCH, STEPS = 250, 30
 
 
 class Clock(keras.callbacks.Callback):
@@ -56,39 +55,57 @@ def cnn() -> keras.Model:
     )
 
 
-def main(rounds: int = 7) -> None:
+def resnet50() -> keras.Model:
+    """As `keras.applications` has it."""
+    return keras.applications.ResNet50(weights=None, input_shape=(64, 64, 3), classes=10)
+
+
+def summaries() -> list[keras.callbacks.Callback]:
+    """Logs every step."""
+    return [PruningSummaries(tempfile.mkdtemp(), update_freq="batch")]
+
+
+def main(name: str = "cnn", rounds: int = 7) -> None:
     """Prints the median step of each variant, and its ratio to the dense one's within rounds."""
-    folder = tempfile.mkdtemp()
-
-    def summaries() -> list[keras.callbacks.Callback]:
-        return [PruningSummaries(folder, update_freq="batch")]
-
+    make, batch, steps = {"cnn": (cnn, 250, 30), "resnet50": (resnet50, 32, 5)}[name]
+    peer = Peer()
     rare, always = ConstantSparsity(0.875, 1, frequency=10**6), ConstantSparsity(0.875, 1, frequency=1)
     variants = {
-        "dense": (cnn(), list),
-        "pruned, between mask updates": (prune_low_magnitude(cnn(), rare), list),
-        "pruned, masks updated every step": (prune_low_magnitude(cnn(), always), list),
-        "pruned, every step logged": (prune_low_magnitude(cnn(), rare), summaries),
+        "dense": (make(), list),
+        "pruned, between mask updates": (prune_low_magnitude(make(), rare), list),
+        "pruned, masks updated every step": (prune_low_magnitude(make(), always), list),
+        "pruned, every step logged": (prune_low_magnitude(make(), rare), summaries),
+    }
+    of_peer = {
+        "tfmot: dense": 0,
+        "tfmot: pruned, between mask updates": 10**6,
+        "tfmot: pruned, masks updated every step": 1,
     }
     rng = np.random.default_rng(0)
-    x = rng.random((BATCH * STEPS, 28, 28, 1), dtype="float32")
-    y = rng.integers(0, 10, BATCH * STEPS)
-    medians: dict[str, list[float]] = {name: [] for name in variants}
+    x = rng.random((batch * steps, *variants["dense"][0].input_shape[1:]), dtype="float32")
+    y = rng.integers(0, 10, batch * steps)
+    times: dict[str, list[float]] = {}
     for model, _ in variants.values():
         model.compile("adam", "sparse_categorical_crossentropy")
-        model.fit(x[: 2 * BATCH], y[: 2 * BATCH], batch_size=BATCH, verbose=0, callbacks=[UpdatePruningStep()])
-    for _ in range(rounds):
-        for name, (model, more) in variants.items():
+        model.fit(x[: 2 * batch], y[: 2 * batch], batch_size=batch, verbose=0, callbacks=[UpdatePruningStep()])
+    for i in range(rounds + 1):
+        for variant, (model, more) in variants.items():
             clock = Clock()
-            model.fit(x, y, batch_size=BATCH, verbose=0, callbacks=[UpdatePruningStep(), *more(), clock])
-            medians[name].append(statistics.median(clock.steps))
-    for name, steps in medians.items():
-        ratio = statistics.median(a / b for a, b in zip(steps, medians["dense"], strict=True))
-        print(f"{name:<36}{1e3 * statistics.median(steps):>8.1f} ms{ratio:>8.3f}")
+            model.fit(x, y, batch_size=batch, verbose=0, callbacks=[UpdatePruningStep(), *more(), clock])
+            if i:
+                times.setdefault(variant, []).append(1e3 * statistics.median(clock.steps))
+        for variant, frequency in of_peer.items():
+            answer = peer.ask("training_step", model=name, frequency=frequency, steps=steps, batch=batch)
+            if i and answer:
+                times.setdefault(variant, []).append(answer["ms"])
+    print(f"A training step of the {name}, batch {batch}, {rounds} rounds of {steps} steps:")
+    table(times, "dense")
+    if "tfmot: dense" in times:
+        table({k: v for k, v in times.items() if k.startswith("tfmot")}, "tfmot: dense")
 
 
 if __name__ == "__main__":
     import warnings
 
     warnings.filterwarnings("ignore", category=UserWarning)  # of dense models and schedules made for timing
-    main(*map(int, sys.argv[1:2]))
+    main(*sys.argv[1:2], *map(int, sys.argv[2:3]))

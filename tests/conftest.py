@@ -18,6 +18,12 @@ from tests.servers import Server
 hypothesis.settings.register_profile("here", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("here")
 
+
+def examples(n):
+    """So many examples for a Hypothesis test; on JAX, which compiles each shape anew, a tenth."""
+    return hypothesis.settings(max_examples=n // 10 if os.environ["KERAS_BACKEND"] == "jax" else n)
+
+
 ROOT = Path(__file__).parents[1]
 MNIST = ROOT.parent / "shared" / "data" / "mnist.npz"
 

@@ -56,7 +56,7 @@ class UpdatePruningStep(keras.callbacks.Callback):
         self._start: int | None = None  # steps taken when an epoch of unknown length began
         self._checked = False
         self._step = self._epoch_start = 0  # training steps taken, and those when the epoch began
-        self._counts: np.ndarray | None = None  # of each wrapper, when the first epoch began; empty: it was checked
+        self._counts: np.ndarray | None = None  # of each wrapper, when training began; None: they were checked
         self._schedules: list[PruningSchedule] = []
 
     def set_model(self, model: keras.Model) -> None:
@@ -69,7 +69,7 @@ class UpdatePruningStep(keras.callbacks.Callback):
         self._allow_training(True)
         self._start = None
         self._checked = False
-        self._counts = None
+        self._counts = _counts(collect_wrappers(self.model))
         self._schedules = list({id(s): s for w in collect_wrappers(self.model) for s in [w.pruning_schedule]}.values())
         if not getattr(self.model, "run_eagerly", False):
             for schedule in self._schedules:
@@ -79,8 +79,6 @@ class UpdatePruningStep(keras.callbacks.Callback):
         """Checks the schedules, as soon as the number of steps is known."""
         wrappers = collect_wrappers(self.model)
         step = self._step = self._epoch_start = training_step(self.model)
-        if self._counts is None:
-            self._counts = _counts(wrappers)
         if self._checked:
             return
         params = self.params or {}
@@ -141,17 +139,17 @@ class UpdatePruningStep(keras.callbacks.Callback):
         )
 
     def _check_trained(self) -> None:
-        """Once: a model whose `call` doesn't pass `training` on is silently not pruned."""
+        """Once: a model that doesn't pass `training` on is silently not pruned."""
         wrappers = collect_wrappers(self.model)
-        before, self._counts = self._counts, np.empty(0)
-        after = _counts(wrappers)
-        if before is None or len(before) != len(after) or not (after > before).any():
+        before, self._counts = self._counts, None
+        if before is None or len(before) != len(wrappers):
             return
-        idle = [w for w, moved in zip(wrappers, after > before, strict=True) if not moved]
+        idle = [w for w, moved in zip(wrappers, _counts(wrappers) > before, strict=True) if not moved]
         if idle:
             warnings.warn(
                 f"These layers are not pruned: {_layers(idle)}. They weren't called with `training=True` in this "
-                "epoch. Where your model calls them, pass its own `training` argument on.",
+                "epoch. Give your model's `call` an argument `training`, and pass it on where it calls them; in a loop "
+                "of your own, call `model(x, training=True)`.",
                 UserWarning,
                 stacklevel=2,
             )

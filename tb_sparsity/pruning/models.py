@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -42,7 +42,8 @@ def changed_model(model: Model, change: Change, unwrap: bool = False) -> Model:
     """
     if is_graph(model):
         return _copy_graph(model, change, unwrap, {})
-    _change_in_place(model, change, unwrap, {})
+    with _strategy_of(model, unwrap):
+        _change_in_place(model, change, unwrap, {})
     model.compiled = False  # its optimizer and compiled steps know the old layers
     return model
 
@@ -77,9 +78,7 @@ def _copy_graph(model: Model, change: Change, unwrap: bool, copies: dict[int, tu
 
     # Inputs keep their names: left to itself, `clone_model` gives those without one of their own new ones.
     inputs = None if isinstance(model, Sequential) else keras.tree.map_structure(_input_like, model.input)
-    # Under `tf.distribute` the copy belongs to the model's strategy, whether or not that is in scope here.
-    strategy = None if unwrap else getattr(model, "_distribute_strategy", None)
-    with _uncompiled(model), strategy.scope() if strategy else nullcontext():
+    with _uncompiled(model), _strategy_of(model, unwrap):
         copied = keras.models.clone_model(model, input_tensors=inputs, clone_function=copy_and_change)
     for layer, copy in sources:
         if layer.built:
@@ -162,6 +161,15 @@ def _from_config(layer: Layer) -> Layer:
 def _input_like(tensor: Any) -> Any:
     layer = tensor._keras_history.operation
     return layer.__class__.from_config(layer.get_config()).output
+
+
+def _strategy_of(model: Model, unwrap: bool) -> AbstractContextManager[Any]:
+    """The scope in which `tf.distribute` made the model, so that what is pruned belongs to it wherever that is done.
+
+    What is stripped doesn't: it is to be saved and served.
+    """
+    strategy = None if unwrap else getattr(model, "_distribute_strategy", None)
+    return strategy.scope() if strategy else nullcontext()
 
 
 @contextmanager

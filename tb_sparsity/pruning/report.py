@@ -14,7 +14,7 @@ from tb_sparsity.pruning.models import walk
 from tb_sparsity.pruning.plan import NOTHING_TO_PRUNE, Decision
 from tb_sparsity.pruning.registry import is_prunable
 from tb_sparsity.pruning.weights import tracked_weights
-from tb_sparsity.pruning.wrapper import PruneLowMagnitude
+from tb_sparsity.pruning.wrapper import PruneLowMagnitude, masked
 from tb_sparsity.schedules import PruningSchedule
 
 _REASONS: weakref.WeakKeyDictionary[Any, dict[str, str]] = weakref.WeakKeyDictionary()
@@ -138,8 +138,7 @@ def final_sparsity(schedule: PruningSchedule) -> float:
 
 
 def _weight_report(w: Any) -> WeightReport:
-    values = keras.ops.convert_to_numpy(keras.ops.where(w.pruned.mask, w.variable, keras.ops.zeros_like(w.variable)))
-    values = values.astype("float32")  # half precision of ml_dtypes doesn't count
+    values = keras.ops.convert_to_numpy(keras.ops.cast(masked(w.variable, w.pruned.mask), "float32"))
     pattern, layout = w.wrapper.pattern, w.pruned.layout
     complying, units = pattern.complying(values, layout)
     return WeightReport(

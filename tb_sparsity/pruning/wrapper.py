@@ -205,7 +205,7 @@ class PruneLowMagnitude(keras.layers.Wrapper):
     def _recomputed(self, pruned: PrunedWeight, sparsity: Any) -> tuple[Any, Any]:
         """Mask and threshold of this step. No order is known of a weight with NaNs: its mask stays."""
         last_mask = ops.convert_to_tensor(pruned.mask)
-        values = ops.stop_gradient(_masked(pruned.weight, last_mask))  # what is cut counts as the zero it will be
+        values = ops.stop_gradient(masked(pruned.weight, last_mask))  # what is cut counts as the zero it will be
         mask, threshold = self.pattern.mask(values, sparsity, pruned.layout)
         finite = ops.all(ops.isfinite(values))
         return ops.where(finite, mask, last_mask), ops.where(finite, threshold, ops.full_like(threshold, float("nan")))
@@ -213,7 +213,7 @@ class PruneLowMagnitude(keras.layers.Wrapper):
     def apply_masks(self) -> None:
         """Sets the stored weights to zero where their masks cut them."""
         for weight, mask, *_ in self.pruned_weights:
-            weight.assign(_masked(weight, mask))
+            weight.assign(masked(weight, mask))
 
     def keep_zeros(self) -> None:
         """Cuts what is zero already, until the schedule's first update; a weight that is all zeros may grow."""
@@ -270,8 +270,16 @@ def _build_shapes(layer: keras.layers.Layer, inputs: dict[str, Any]) -> dict[str
 
 def collect_wrappers(model: keras.layers.Layer) -> list[PruneLowMagnitude]:
     """All `PruneLowMagnitude` layers of a model, in the order of its layers, each once."""
-    layers = model._flatten_layers(include_self=True, recursive=True)
-    return [layer for layer in layers if isinstance(layer, PruneLowMagnitude)]
+    found: dict[int, PruneLowMagnitude] = {}
+
+    def collect(layer: Any) -> None:
+        if isinstance(layer, PruneLowMagnitude):
+            found[id(layer)] = layer
+        for inner in layer._flatten_layers(include_self=False, recursive=False):
+            collect(inner)
+
+    collect(model)
+    return list(found.values())
 
 
 def require_step_callback(model: keras.Model) -> None:
@@ -301,9 +309,10 @@ class _Masked(keras.constraints.Constraint):
         self.inner = inner
 
     def __call__(self, w: Any) -> Any:
-        return _masked(self.inner(w) if self.inner else w, self.mask)
+        return masked(self.inner(w) if self.inner else w, self.mask)
 
 
-def _masked(weight: Any, mask: Any) -> Any:
+def masked(weight: Any, mask: Any) -> Any:
+    """The weight with zeros where its mask cuts it."""
     weight = ops.convert_to_tensor(weight)
     return ops.where(ops.convert_to_tensor(mask), weight, ops.zeros_like(weight))

@@ -171,7 +171,7 @@ class MappedSchedule(PruningSchedule):
     Args:
         schedule: The schedule of the overall sparsity.
         points: Pairs `(overall, own)`: overall sparsities in [0, 1], strictly increasing, and the own sparsity in
-            [0, 1) at each. Below the first and above the last it stays as it is there.
+            [0, 1) at each (or 1, where the overall one is). Below the first and above the last it stays as it is there.
 
     Raises:
         ValueError: If `schedule` isn't a schedule, or `points` aren't such pairs.
@@ -242,7 +242,8 @@ def _checked_points(points: Any) -> list[tuple[float, float]]:
             "The overall sparsities of `points` must be in [0, 1] and strictly increase, and there must be at least "
             f"one. Received: points={pairs!r}"
         )
-    return [(float(overall), checked_sparsity("own", own)) for overall, own in pairs]
+    # All of all is all: an end that no schedule reaches.
+    return [(float(x), 1.0 if x == y == 1 else checked_sparsity("own", y)) for x, y in pairs]
 
 
 def _keras_saving() -> Any:
