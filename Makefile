@@ -1,6 +1,6 @@
 # make demo          venv, install, train on MNIST, print dense against pruned
 # make tensorboard   show what the demo logged
-# make test          everything: lint, types, Python and front-end tests, browser, comparison with tfmot
+# make test          everything: lint, types, Python and front-end tests, browser, tfmot compared, three backends
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,7 +12,7 @@ PORT ?= 6006
 BIN := $(VENV)/bin
 STATIC := tb_sparsity/plugin/static
 
-.PHONY: demo tensorboard test lint format pytest parity frontend frontend-check frontend-test proto bench chromium clean
+.PHONY: demo tensorboard test lint format pytest backends parity frontend frontend-check frontend-test proto bench chromium clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python demo/train_mnist.py --data "$(DATA)" --logdir "$(LOGDIR)" $(ARGS)
@@ -20,7 +20,7 @@ demo: $(VENV)/.demo
 tensorboard: $(VENV)/.demo
 	$(BIN)/tensorboard --logdir "$(LOGDIR)" --port $(PORT)
 
-test: lint frontend-test frontend-check pytest
+test: lint frontend-test frontend-check pytest backends
 
 lint: $(VENV)/.test frontend/node_modules/.made
 	$(BIN)/ruff check .
@@ -36,13 +36,26 @@ format: $(VENV)/.test frontend/node_modules/.made
 pytest: $(VENV)/.test $(PARITY_VENV)/.made chromium
 	PARITY_PYTHON="$(abspath $(PARITY_VENV))/bin/python" $(BIN)/python -m pytest $(ARGS)
 
+# The engine's tests once more on each of Keras's other backends.
+ENGINE := tests/pruning tests/callbacks tests/test_schedules.py tests/parity
+
+backends: $(VENV)/.test $(PARITY_VENV)/.made
+	for backend in jax torch; do \
+	  echo "Keras on $$backend:"; \
+	  KERAS_BACKEND=$$backend PARITY_PYTHON="$(abspath $(PARITY_VENV))/bin/python" \
+	    $(BIN)/python -m pytest $(ENGINE) $(ARGS) || exit 1; \
+	done
+
 # The comparison with tfmot alone; `make test` runs it too.
 parity: $(VENV)/.test $(PARITY_VENV)/.made
 	PARITY_PYTHON="$(abspath $(PARITY_VENV))/bin/python" $(BIN)/python -m pytest tests/parity $(ARGS)
 
-bench: $(VENV)/.test
+bench: export PARITY_PYTHON = $(abspath $(PARITY_VENV))/bin/python
+bench: $(VENV)/.test $(PARITY_VENV)/.made
+	for backend in tensorflow jax torch; do KERAS_BACKEND=$$backend $(BIN)/python benchmarks/mask_update.py || exit 1; done
+	$(BIN)/python benchmarks/training_step.py cnn
+	$(BIN)/python benchmarks/training_step.py resnet50 5
 	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/training_step.py
 
 frontend: frontend/node_modules/.made
 	cd frontend && npm run --silent build
@@ -77,9 +90,9 @@ $(VENV)/.demo: setup.py | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[demo]"
 	touch $@
 
-$(VENV)/.test: setup.py | $(VENV)/bin/python
+$(VENV)/.test: setup.py tests/backends.txt | $(VENV)/bin/python
 	@echo "Installing tb-sparsity and what its tests need into $(VENV); this takes a minute or two."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[demo,test]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[demo,test]" -r tests/backends.txt
 	touch $@
 
 $(PARITY_VENV)/.made: tests/parity/requirements.txt

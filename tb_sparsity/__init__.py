@@ -30,7 +30,7 @@ _HOME = {
     "OneShot": "tb_sparsity.schedules",
     "PolynomialDecay": "tb_sparsity.schedules",
     "PrunableLayer": "tb_sparsity.pruning.registry",
-    "PruneForLatencyOnXNNPack": "tb_sparsity.pruning.policy",
+    "PruneForLatencyOnXNNPack": "tb_sparsity.pruning.xnnpack",
     "PruneLowMagnitude": "tb_sparsity.pruning.wrapper",
     "PruningPolicy": "tb_sparsity.pruning.policy",
     "PruningReport": "tb_sparsity.pruning.report",
@@ -70,10 +70,11 @@ if TYPE_CHECKING:
     from tb_sparsity.callbacks.pruning_summaries import PruningSummaries
     from tb_sparsity.callbacks.update_pruning_step import UpdatePruningStep
     from tb_sparsity.pruning.api import prune_low_magnitude, strip_pruning
-    from tb_sparsity.pruning.policy import PruneForLatencyOnXNNPack, PruningPolicy
+    from tb_sparsity.pruning.policy import PruningPolicy
     from tb_sparsity.pruning.registry import PrunableLayer, register_prunable, supported_layers
     from tb_sparsity.pruning.report import PruningReport, pruning_report
     from tb_sparsity.pruning.wrapper import PruneLowMagnitude
+    from tb_sparsity.pruning.xnnpack import PruneForLatencyOnXNNPack
     from tb_sparsity.schedules import (
         ConstantSparsity,
         CosineSparsity,

@@ -10,16 +10,26 @@ import pytest
 from tests.conftest import MNIST, ROOT
 
 
-def test_the_readmes_python_runs_from_top_to_bottom(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+def run_blocks(page, folder, monkeypatch):
+    """What the Python blocks of a page define, run one after another."""
+    monkeypatch.chdir(folder)
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
     assert len(blocks) >= 3
-    (tmp_path / "readme.py").write_text("\n".join(blocks))
-    names = runpy.run_path("readme.py")
+    (folder / "page.py").write_text("\n".join(blocks))
+    return runpy.run_path("page.py")
+
+
+def test_the_readmes_python_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    names = run_blocks("README.md", tmp_path, monkeypatch)
     assert (tmp_path / "model.keras").exists()
     assert next((tmp_path / "logs" / "run1" / "sparsity").glob("*tfevents*"))
     kernel = names["stripped"].layers[0].kernel.numpy()
     assert (kernel == 0).sum() == 64 * 20 * 0.8
+
+
+def test_so_does_that_of_the_page_on_pruning(tmp_path, monkeypatch):
+    names = run_blocks("docs/pruning.md", tmp_path, monkeypatch)
+    assert {"Block", "callback"} < set(names)
 
 
 # The shape of a script for tfmot: per-layer wrapping with `input_shape`, step arithmetic with NumPy, a checkpoint

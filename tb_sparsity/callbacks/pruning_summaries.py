@@ -102,11 +102,14 @@ class PruningSummaries(keras.callbacks.Callback):
             self._steps_per_epoch = params.get("steps")
             if self._steps_per_epoch is not None and "epochs" in params:
                 self._total_steps = self._step + (params["epochs"] - epoch) * self._steps_per_epoch
-            self._first_step = self._step + 1
-            self._writer = SparsityWriter(self.log_dir)
-            self._writer.start_session(self._first_step)
+            self._start_session(self._step + 1)
         if self.model.built:
             self._describe_model()
+
+    def _start_session(self, first_step: int) -> None:
+        self._first_step = first_step
+        self._writer = SparsityWriter(self.log_dir)
+        self._writer.start_session(first_step)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Logs, if this step is one to log."""
@@ -145,6 +148,8 @@ class PruningSummaries(keras.callbacks.Callback):
         self._end_session()
 
     def _log(self, metrics: Mapping[str, Any] | None, measured: bool = True) -> None:
+        if self._writer is None and not self._failed:  # a loop of one's own that begins no epochs
+            self._start_session(self._step)
         self._describe_model()  # built by its first step only, if not before
         if not self._writer or not self._meter:
             return

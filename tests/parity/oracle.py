@@ -3,6 +3,7 @@
 python oracle.py QUESTIONS.npz ANSWERS.npz LOG_DIR
 """
 
+import json
 import os
 import sys
 
@@ -17,12 +18,13 @@ from tensorflow_model_optimization.python.core.sparsity.keras import pruning_imp
 sparsity_api = tfmot.sparsity.keras
 
 
-def mask_of(weight, sparsity):
+def mask_of(weight, sparsity, block_size=(1, 1), block_pooling_type="AVG", sparsity_m_by_n=None):
     """tfmot's own mask update of one weight."""
     schedule = sparsity_api.ConstantSparsity(float(sparsity), 0)
-    pruning = pruning_impl.Pruning(lambda: tf.constant(1, tf.int64), [], schedule, [1, 1], "AVG")
-    threshold, mask = pruning._update_mask(tf.constant(weight))
-    return threshold.numpy(), mask.numpy().astype(bool)
+    pattern = (block_size, block_pooling_type, sparsity_m_by_n)
+    pruning = pruning_impl.Pruning(lambda: tf.constant(1, tf.int64), [], schedule, *pattern)
+    threshold, mask = pruning._maybe_update_block_mask(tf.constant(weight))
+    return np.asarray(threshold), mask.numpy().astype(bool)
 
 
 def masks_in_training(kernel, steps):
@@ -46,6 +48,29 @@ def masks_in_training(kernel, steps):
     return np.stack(seen)
 
 
+def masks_of_wrapped_layers(kernels, cases, steps):
+    """Mask and threshold of layers that are each wrapped as their case says, after a training that changes nothing."""
+    inputs, outputs, wrappers = [], [], []
+    for kernel, case in zip(kernels, cases, strict=True):
+        size, layers = kernel.shape, tf.keras.layers
+        if kernel.ndim == 2:
+            layer = layers.Dense(size[-1], use_bias=False)
+        else:
+            layer = layers.Conv2D(size[-1], size[:2], use_bias=False)
+        schedule = sparsity_api.ConstantSparsity(case["sparsity"], 0, frequency=1)
+        wrappers.append(sparsity_api.prune_low_magnitude(layer, schedule, **case["pattern"]))
+        inputs.append(tf.keras.Input(kernel.shape[:-1]))
+        outputs.append(wrappers[-1](inputs[-1]))
+        layer.set_weights([kernel])
+    model = tf.keras.Model(inputs, outputs)
+    model.compile(tf.keras.optimizers.SGD(0.0), "mse")
+    x = [np.ones((steps, *tensor.shape[1:]), "float32") for tensor in inputs]
+    y = [np.ones((steps, *tensor.shape[1:]), "float32") for tensor in outputs]
+    model.fit(x, y, batch_size=1, verbose=0, callbacks=[sparsity_api.UpdatePruningStep()])
+    state = [wrapper.pruning_vars[0] for wrapper in wrappers]
+    return [(threshold.numpy(), mask.numpy().astype(bool)) for _, mask, threshold in state]
+
+
 def log_a_training(log_dir):
     """tfmot's own callback writes a log of 3 epochs of 10 steps."""
     layers = [tf.keras.layers.Conv2D(4, 3, input_shape=(8, 8, 1)), tf.keras.layers.Flatten(), tf.keras.layers.Dense(3)]
@@ -65,6 +90,15 @@ def main(questions_path, answers_path, log_dir):
     for i in range(int(questions["n_weights"])):
         for j, sparsity in enumerate(questions["sparsities"]):
             answers[f"threshold_{i}_{j}"], answers[f"mask_{i}_{j}"] = mask_of(questions[f"weight_{i}"], sparsity)
+    cases = json.loads(str(questions["cases"]))
+    kernels = [questions[f"kernel_{i}"] for i in range(len(cases))]
+    for i, (kernel, case) in enumerate(zip(kernels, cases, strict=True)):
+        answers[f"pattern_threshold_{i}"], answers[f"pattern_mask_{i}"] = mask_of(
+            kernel, case["sparsity"], **case["pattern"]
+        )
+    in_layers = masks_of_wrapped_layers(kernels, cases, int(questions["layer_steps"]))
+    for i, (threshold, mask) in enumerate(in_layers):
+        answers[f"layer_threshold_{i}"], answers[f"layer_mask_{i}"] = threshold, mask
     for name, arguments in (("polynomial", (0.1, 0.9, 4, 240, 3, 7)), ("cubic_root", (0.5, 0.2, 0, 99, 1 / 3, 1))):
         schedule = sparsity_api.PolynomialDecay(*arguments)
         due, target = zip(*(schedule(tf.constant(s, tf.int64)) for s in questions["steps"]), strict=True)

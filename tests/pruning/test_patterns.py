@@ -153,6 +153,14 @@ def test_groups_of_a_convolution_run_along_its_input_channels():
     assert np.array_equal(np.swapaxes(mask, -1, -2), masked(NOfM(2, 4), kernel, 0.5)[0])
 
 
+@pytest.mark.parametrize("shape", [(3, 6, 5), (2, 3, 2, 6, 5)])
+def test_groups_of_kernels_of_any_rank_run_along_their_input_channels(shape):
+    kernel = np.random.default_rng(6).normal(size=shape).astype("float32")
+    mask, _ = masked(NOfM(2, 4), kernel, 0.5)
+    for position in np.ndindex(shape[:-2]):
+        assert np.array_equal(mask[position], masked(NOfM(2, 4), kernel[position], 0.5)[0])
+
+
 def test_what_complies_is_counted():
     matrix = np.ones((4, 8), "float32")
     matrix[:2, :3] = 0  # one block of zeros, one cut in two

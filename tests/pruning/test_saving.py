@@ -111,6 +111,18 @@ def test_a_loaded_model_goes_on_with_its_optimizer(small_model, fit, tmp_path):
     assert [int(w.pruning_step.numpy()) for w in collect_wrappers(loaded)] == [20, 20]
 
 
+def test_weights_saved_before_pruning_are_loaded_before_it_not_after(small_model, small_data, fit, tmp_path):
+    fit(small_model, [])
+    small_model.save_weights(tmp_path / "dense.weights.h5")
+    fresh = keras.models.clone_model(small_model)
+    pruned = prune_low_magnitude(fresh, RISING)
+    with pytest.raises(ValueError, match="prune_low_magnitude_hidden"):
+        pruned.load_weights(tmp_path / "dense.weights.h5")
+    fresh.load_weights(tmp_path / "dense.weights.h5")
+    answers = prune_low_magnitude(fresh, RISING).predict(small_data[0], verbose=0)
+    assert np.allclose(answers, small_model.predict(small_data[0], verbose=0), atol=1e-6)
+
+
 def test_exported_for_serving_it_answers_the_same_with_exact_zeros(small_model, small_data, fit, tmp_path):
     if backend() == "torch":
         pytest.skip("Keras exports PyTorch models in other formats, with packages of their own")

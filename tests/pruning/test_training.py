@@ -6,7 +6,14 @@ import pytest
 from keras import layers
 from keras.backend import backend
 
-from tb_sparsity import ConstantSparsity, PolynomialDecay, PruneLowMagnitude, UpdatePruningStep, prune_low_magnitude
+from tb_sparsity import (
+    ConstantSparsity,
+    PolynomialDecay,
+    PruneLowMagnitude,
+    UpdatePruningStep,
+    prune_low_magnitude,
+    strip_pruning,
+)
 from tb_sparsity.pruning.wrapper import collect_wrappers
 from tests.pruning.test_masks import float32_count
 
@@ -303,6 +310,16 @@ def test_layers_that_a_model_calls_without_training_are_named(model, named, smal
     model.compile("sgd", LOSS)
     with pytest.warns(UserWarning, match=rf"not pruned: {named}\. They weren't called with `training=True`"):
         model.fit(*small_data, epochs=2, verbose=0, callbacks=[UpdatePruningStep()])
+
+
+def test_at_zero_sparsity_training_is_as_without_pruning(small_model, fit):
+    pruned = prune_low_magnitude(small_model, ConstantSparsity(0.0, 0, frequency=1))
+    for model, callbacks in ((small_model, []), (pruned, [UpdatePruningStep()])):
+        model.layers[1].rate = 0.0  # dropout would draw other numbers
+        fit(model, callbacks, shuffle=False)
+    for a, b in zip(small_model.get_weights(), strip_pruning(pruned).get_weights(), strict=True):
+        assert np.allclose(a, b, atol=1e-6)
+    assert all(wrapper.masks[0].numpy().all() for wrapper in collect_wrappers(pruned))
 
 
 def test_the_default_schedule_is_tfmots(small_model):
