@@ -13,6 +13,7 @@ from keras import backend, ops
 _MAGNITUDE_BITS = {"float32": 31, "float64": 63}
 _INTEGER_OF = {"float32": "int32", "float64": "int64"}
 _FLOAT32_EXACT = 2**24
+_ROW = 128  # entries counted at a time: a byte holds the count
 
 
 def magnitude_mask(weight: Any, sparsity: Any) -> tuple[Any, Any]:
@@ -44,23 +45,20 @@ def magnitude_mask(weight: Any, sparsity: Any) -> tuple[Any, Any]:
     size = magnitude.shape[0]
     kept = kept_count(size, sparsity)
     bits = ops.view(magnitude, _INTEGER_OF[exact])
-    below, n_above = _kth_largest(bits, kept, _MAGNITUDE_BITS[exact])
+    threshold, n_reaching = _kth_largest(bits, kept, _MAGNITUDE_BITS[exact])
 
     def untied() -> Any:
-        return bits >= below
+        return bits >= threshold
 
     def tied() -> Any:
         # More weights than places have the threshold's very magnitude: the first of them stay.
-        equal, index = bits == below, ops.arange(size, dtype="int32")
-        places = kept - count_true(bits > below)
-        end = _largest(lambda i: count_true(equal & (index < i)) <= places, size.bit_length())
-        return (bits > below) | (equal & (index < end))
+        equal = bits == threshold
+        end = _position(equal, kept - count_true(bits > threshold)) + 1
+        return (bits > threshold) | (equal & (ops.arange(size, dtype="int32") < end))
 
-    mask = ops.cond(n_above == kept, untied, tied)
-    # Found among the bits: as floats, the smallest would count as zero.
-    smallest = ops.min(ops.where(bits >= below, bits, ops.full_like(bits, 2 ** _MAGNITUDE_BITS[exact] - 1)))
-    threshold = ops.view(ops.reshape(smallest, [1]), exact)[0]  # Keras 3.12 can't view a scalar
-    return ops.reshape(mask, shape), ops.cast(threshold, dtype)
+    mask = ops.cond(n_reaching == kept, untied, tied)
+    as_float = ops.view(ops.reshape(threshold, [1]), exact)[0]  # Keras 3.12 can't view a scalar
+    return ops.reshape(mask, shape), ops.cast(as_float, dtype)
 
 
 def kept_count(size: int, sparsity: Any) -> Any:
@@ -102,42 +100,57 @@ def _rounded_product(size: int, share: Any) -> Any:
 
 
 def _kth_largest(bits: Any, kept: Any, n_bits: int) -> tuple[Any, Any]:
-    """A bound at or below which the `kept`-th largest begins, and how many reach it: `kept`, or more in a tie.
+    """The `kept`-th largest of non-negative floats, given and returned as bits, and how many reach it.
 
-    The bit patterns of non-negative floats order as integers do, so the bound is found by fixing its bits from
-    the highest down, one counting pass each, until it parts the weights as asked. Sorting would cost some
-    thirty times as much; more counts in a pass, or guesses by interpolation, cost more than they save
-    (benchmarks/README.md).
+    The bit patterns of such floats order as integers do, so its bits are fixed from the highest down, one counting
+    pass each. Sorting would cost some twenty times as much; several candidates in a pass, or guesses by
+    interpolation, cost more than they save (benchmarks/README.md).
     """
     dtype = backend.standardize_dtype(bits.dtype)
-    size = ops.cast(bits.shape[0], "int32")
 
-    def undecided(bit: Any, bound: Any, count: Any) -> Any:
-        return (bit >= 0) & (count != kept)
+    def fix_bit(i: Any, found: tuple[Any, Any]) -> tuple[Any, Any]:
+        bound, count = found
+        candidate = bound | ops.left_shift(ops.cast(1, dtype), ops.cast(n_bits - 1 - i, dtype))
+        reaching = count_true(bits >= candidate)
+        enough = reaching >= kept
+        return ops.where(enough, candidate, bound), ops.where(enough, reaching, count)
 
-    def fix_bit(bit: Any, bound: Any, count: Any) -> Any:
-        candidate = bound | ops.left_shift(ops.cast(1, dtype), ops.cast(bit, dtype))
-        reached = count_true(bits >= candidate)
-        enough = reached >= kept
-        return bit - 1, ops.where(enough, candidate, bound), ops.where(enough, reached, count)
-
-    start = (ops.cast(n_bits - 1, "int32"), ops.zeros((), dtype), size)
-    _, bound, count = ops.while_loop(undecided, fix_bit, start)
-    return bound, count
+    start = (ops.zeros((), dtype), ops.cast(bits.shape[0], "int32"))
+    return ops.fori_loop(0, n_bits, fix_bit, start)
 
 
-def _largest(holds: Any, n_bits: int) -> Any:
-    """The largest `n_bits`-bit integer for which `holds` does; `holds` must be true up to it, false above."""
-
-    def fix_bit(i: Any, found: Any) -> Any:
-        candidate = found | ops.left_shift(ops.cast(1, "int32"), ops.cast(n_bits - 1 - i, "int32"))
-        return ops.where(holds(candidate), candidate, found)
-
-    return ops.fori_loop(0, n_bits, fix_bit, ops.zeros((), "int32"))
+def _position(condition: Any, nth: Any) -> Any:
+    """The index of the `nth` true entry, counted from 1."""
+    padding = -condition.shape[0] % _ROW
+    rows = ops.reshape(ops.pad(condition, [[0, padding]]), (-1, _ROW))
+    counts = _row_counts(rows)
+    until = ops.cumsum(counts)
+    row = ops.sum(ops.cast(until < nth, "int32"))
+    within = ops.cumsum(ops.cast(ops.take(rows, row, axis=0), "int32"))
+    missing = nth - (ops.take(until, row) - ops.take(counts, row))
+    return row * _ROW + ops.sum(ops.cast(within < missing, "int32"))
 
 
 def count_true(condition: Any) -> Any:
     """The number of true entries, a scalar int32 tensor."""
-    if backend.backend() == "torch":  # whose sum of anything but floats is slow
-        return ops.count_nonzero(condition)
-    return ops.sum(ops.cast(condition, "int32"))
+    flat = ops.reshape(condition, [-1])
+    if backend.backend() == "torch":  # whose sums of anything but floats are slow, and which counts well
+        import torch
+
+        return torch.count_nonzero(flat).to(torch.int32)
+    whole = flat.shape[0] // _ROW * _ROW
+    counts = _row_counts(ops.reshape(flat[:whole], (-1, _ROW)))
+    return ops.sum(counts) + ops.sum(ops.cast(flat[whole:], "int32"))
+
+
+def _row_counts(rows: Any) -> Any:
+    """True entries of each row of `_ROW`, as int32. Summed as bytes: `keras.ops` would take four times the memory."""
+    if backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.cast(tf.reduce_sum(tf.cast(rows, tf.uint8), axis=1), tf.int32)
+    if backend.backend() == "jax":
+        import jax.numpy as jnp
+
+        return jnp.sum(rows, axis=1, dtype="uint8").astype("int32")
+    return ops.count_nonzero(rows, axis=1)
