@@ -122,12 +122,12 @@ class UpdatePruningStep(keras.callbacks.Callback):
             wrapper.apply_masks()
 
     def _check_finite(self) -> None:
-        weights = [w for w in tracked_weights(self.model) if w.pruned]
-        thresholds = [ops.cast(w.pruned.threshold.value, "float32") for w in weights if w.pruned]
+        wrappers = collect_wrappers(self.model)
+        thresholds = [ops.cast(t.value, "float32") for wrapper in wrappers if wrapper.built for t in wrapper.thresholds]
         if not thresholds or np.isfinite(ops.convert_to_numpy(ops.stack(thresholds))).all():
             return
         found = []
-        for w in weights:
+        for w in (w for w in tracked_weights(self.model) if w.pruned):
             values = ops.convert_to_numpy(ops.cast(w.variable, "float32"))
             if not np.isfinite(values).all():
                 n_nan, n_infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())

@@ -8,9 +8,12 @@ from typing import Any
 
 import keras
 from keras import Layer, Model, Sequential
-from keras.src.models.functional import Functional  # keras has no public name to test for a Functional model
 
-from tb_sparsity.pruning.wrapper import PruneLowMagnitude, collect_wrappers
+# keras has no public names to test for a Functional model, and to take Lambda layers from memory
+from keras.src.models.functional import Functional
+from keras.src.saving.serialization_lib import SafeModeScope
+
+from tb_sparsity.pruning.wrapper import PruneLowMagnitude, build_whole, collect_wrappers
 
 # What becomes of a layer: called with the layer of the model given, and what is to stand in its place.
 Change = Callable[[Layer, Layer], Layer]
@@ -51,7 +54,9 @@ def changed_model(model: Model, change: Change, unwrap: bool = False) -> Model:
 def copy_layer(layer: Layer) -> Layer:
     """A copy of a built layer, with its weights."""
     copy = _from_config(layer)
-    copy.build_from_config(layer.get_build_config())
+    config = layer.get_build_config() or {}
+    copy.build_from_config(config)
+    build_whole(copy, config.get("input_shape"))
     copy.set_weights(layer.get_weights())
     return copy
 
@@ -65,6 +70,8 @@ def _copy_graph(model: Model, change: Change, unwrap: bool, copies: dict[int, tu
             layer = layer.layer
         if id(layer) in copies:
             return copies[id(layer)][1]
+        if not isinstance(layer, Layer):  # `x + y` and the like
+            return _from_config(layer)
         if is_graph(layer):
             changed = _copy_graph(layer, change, unwrap, copies)
         elif isinstance(layer, Model):
@@ -95,7 +102,12 @@ def _copy_subclassed(model: Model, change: Change, unwrap: bool) -> Model:
         copy.set_weights([keras.ops.convert_to_numpy(v) for v in model.weights if id(v) not in state])
     originals = [layer for _, layer in walk(model)]
     counterparts = [layer for _, layer in walk(copy)]
-    if len(originals) != len(counterparts) or (collect_wrappers(model) and not unwrap):
+    if collect_wrappers(model) and not unwrap:
+        raise ValueError(
+            f"Model '{model.name}' of class {type(model).__name__}, part of another model, is pruned already: its "
+            "configuration doesn't tell. Leave the outer model as it is, or prune it before the part."
+        )
+    if len(originals) != len(counterparts):
         raise ValueError(
             f"Model '{model.name}' of class {type(model).__name__} is subclassed and part of another model: its "
             "configuration doesn't make a copy with the same layers. Prune it by itself before you build that model."
@@ -140,16 +152,24 @@ def _exchanged(value: Any, new: dict[int, Layer]) -> Any:
             exchanged = _exchanged(item, new)
             if exchanged is not item:
                 value[key] = exchanged
-    elif type(value) is tuple:
-        items = tuple(_exchanged(item, new) for item in value)
+    elif isinstance(value, tuple):
+        items = [_exchanged(item, new) for item in value]
         if any(a is not b for a, b in zip(items, value, strict=True)):
-            return items
+            named = hasattr(value, "_fields")  # TensorFlow wraps tuples: only `__class__` tells what they are
+            return value.__class__(*items) if named else value.__class__(items)
     return value
 
 
-def _from_config(layer: Layer) -> Layer:
+def _from_config(layer: Any) -> Any:
+    if isinstance(layer, keras.layers.Lambda):  # its function, read back from bytes, wouldn't know its globals
+        settings = {name: getattr(layer, name) for name in ("function", "mask", "arguments", "name")}
+        return type(layer)(output_shape=layer._output_shape, dtype=layer.dtype_policy, **settings)
+    # What is in memory is trusted, and its parts' classes are at hand, registered with Keras or not.
+    parts = layer._flatten_layers() if isinstance(layer, Layer) else []
+    classes = {type(part).__name__: type(part) for part in parts if type(part).__module__.partition(".")[0] != "keras"}
     try:
-        return layer.__class__.from_config(layer.get_config())
+        with SafeModeScope(safe_mode=False), keras.saving.custom_object_scope(classes):
+            return layer.__class__.from_config(layer.get_config())
     except Exception as error:
         raise ValueError(
             f"Layer '{layer.name}' of class {type(layer).__name__} can't be copied, as `prune_low_magnitude` and "

@@ -112,23 +112,20 @@ class PruneLowMagnitude(keras.layers.Wrapper):
         self.supports_masking = layer.supports_masking
         self.has_step_callback = False
         self._advanced_in: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._layer_shapes: dict[str, Any] = {}
+        self._layer_inputs: Any = None  # of the call that builds
+        # Keras looks at the arguments of a call by its signature: here by that of the layer's.
+        self._call_signature = _with_training(inspect.signature(layer.call))
         if hasattr(layer, "_input_shape_arg"):  # Dense(…, input_shape=…), as a first layer
             self._input_shape_arg = layer._input_shape_arg
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        parameters = inspect.signature(self.layer.call).parameters
-        first = next(iter(parameters), "")
-        if not args and first in kwargs:  # attention(query=…, value=…)
-            args = (kwargs.pop(first),)
-        if not self.layer.built:
-            named = {**dict(zip(parameters, args, strict=False)), **kwargs}
-            self._layer_shapes = _build_shapes(self.layer, named)
+        if not self.built:
+            self._layer_inputs = args, kwargs
         return super().__call__(*args, **kwargs)
 
     def build(self, input_shape: Any = None) -> None:
-        if self._layer_shapes and not self.layer.built:  # it is built from several inputs
-            self.layer.build(**self._layer_shapes)
+        build_whole(self.layer, input_shape, self._layer_inputs)
+        self._layer_inputs = None
         super().build(input_shape)
         self.masks = []
         self.thresholds = []
@@ -163,7 +160,7 @@ class PruneLowMagnitude(keras.layers.Wrapper):
         """The wrapper's own variables."""
         return [*self.masks, *self.thresholds, self.pruning_step] if self.built else []
 
-    def call(self, inputs: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+    def call(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         model = self._get_call_context().entry_layer
         if isinstance(model, keras.Model):  # as `fit` does before it makes its step, to see what comes out
             require_step_callback(model)
@@ -173,7 +170,7 @@ class PruneLowMagnitude(keras.layers.Wrapper):
             self.apply_masks()
         if self.layer._call_has_training_arg:
             kwargs["training"] = training
-        return self.layer(inputs, *args, **kwargs)
+        return self.layer(*args, **kwargs)
 
     def _advance(self) -> None:
         """Counts the training step, updates the masks if they are due, and masks the weights."""
@@ -255,17 +252,42 @@ class PruneLowMagnitude(keras.layers.Wrapper):
         return cls(**config)
 
 
-def _build_shapes(layer: keras.layers.Layer, inputs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a `build` that wants to know several of the layer's inputs; empty for all others."""
+def _with_training(signature: inspect.Signature) -> inspect.Signature:
+    parameters = list(signature.parameters.values())
+    if "training" not in signature.parameters:
+        training = inspect.Parameter("training", inspect.Parameter.KEYWORD_ONLY, default=None)
+        at = len(parameters) - (parameters[-1].kind is inspect.Parameter.VAR_KEYWORD if parameters else 0)
+        parameters.insert(at, training)
+    return signature.replace(parameters=parameters)
+
+
+def build_whole(layer: keras.layers.Layer, input_shape: Any = None, inputs: Any = None) -> None:
+    """Builds a layer that its first input's shape doesn't tell enough: made of layers, or built from several inputs.
+
+    Args:
+        layer: A loaded one may call itself built, its parts not being so.
+        input_shape: Of the first input, where nothing else is known.
+        inputs: `(args, kwargs)` of a call.
+    """
+    if all(part.built for part in layer._flatten_layers()) or (inputs is None and input_shape is None):
+        return
+
+    def spec(x: Any) -> Any:
+        return keras.KerasTensor(x.shape, keras.backend.standardize_dtype(x.dtype)) if hasattr(x, "dtype") else x
+
+    args, kwargs = inputs or ((keras.tree.map_shape_structure(keras.KerasTensor, input_shape),), {})
+    args, kwargs = keras.tree.map_structure(spec, (args, kwargs))
+    parameters = inspect.signature(layer.call).parameters
+    kwargs = {name: value for name, value in kwargs.items() if name in parameters}
+    if type(layer).build is keras.Layer.build:
+        layer.compute_output_spec(*args, **kwargs)
+        return
     wanted = [name for name in inspect.signature(layer.build).parameters if name.endswith("_shape")]
-    if len(wanted) < 2:
-        return {}
-    tensors = {name: inputs.get(name.removesuffix("_shape")) for name in wanted}
-    return {
-        name: keras.tree.map_structure(lambda x: tuple(x.shape), tensor)
-        for name, tensor in tensors.items()
-        if tensor is not None
-    }
+    if len(wanted) > 1 and not layer.built:
+        named = {**dict(zip(parameters, args, strict=False)), **kwargs}
+        given = {name: named.get(name.removesuffix("_shape")) for name in wanted}
+        shapes = {name: keras.tree.map_structure(lambda x: x.shape, x) for name, x in given.items() if x is not None}
+        layer.build(**shapes)
 
 
 def collect_wrappers(model: keras.layers.Layer) -> list[PruneLowMagnitude]:

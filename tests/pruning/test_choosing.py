@@ -54,6 +54,24 @@ def test_layers_are_chosen_by_name_class_or_function(model, choice, expected):
     assert wrapped(prune_low_magnitude(model, HALF, **choice)) == expected
 
 
+def test_only_layers_with_something_to_prune_are_wrapped(small_model):
+    pruned = prune_low_magnitude(small_model, HALF)
+    wrapper, left = "PruneLowMagnitude", ["Dropout", "BatchNormalization"]
+    assert [type(layer).__name__ for layer in pruned.layers] == [wrapper, *left, wrapper]
+    dropout = layers.Dropout(0.5)
+    assert prune_low_magnitude(dropout, HALF) is dropout
+
+
+def test_a_layer_that_has_weights_is_copied(small_model, fit):
+    before = small_model.get_layer("hidden").kernel.numpy()
+    wrapper = prune_low_magnitude(small_model.get_layer("hidden"), HALF)
+    assert np.array_equal(wrapper.layer.kernel.numpy(), before)
+    model = keras.Sequential([keras.Input((8,)), wrapper, layers.Dense(3)])
+    fit(model, [UpdatePruningStep()])
+    assert (wrapper.layer.kernel.numpy() == 0).sum() == 64
+    assert np.array_equal(small_model.get_layer("hidden").kernel.numpy(), before)
+
+
 def test_each_its_own_schedule(model):
     late = PolynomialDecay(0.0, 0.8, 10, 20)
     pruned = prune_low_magnitude(model, {"backbone/*": late, "head": OneShot(0.25, 3), layers.Dense: HALF})

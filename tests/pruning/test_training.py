@@ -198,17 +198,6 @@ def test_a_training_loop_of_ones_own(small_model, small_data):
     assert zeros(wrapper.layer.kernel) == 64
 
 
-def test_a_layer_pinned_to_training_mode(small_data):
-    inputs = keras.Input((4, 2))
-    outputs = layers.Dense(1)(layers.LSTM(3, dropout=0.2)(inputs, training=True))
-    pruned = prune_low_magnitude(keras.Model(inputs, outputs), HALF)
-    pruned.compile("sgd", "mse")
-    x = small_data[0].reshape(40, 4, 2)
-    pruned.fit(x, x[:, 0, :1], batch_size=10, verbose=0, callbacks=[UpdatePruningStep()])
-    pruned.predict(x, verbose=0)
-    assert [int(w.pruning_step.numpy()) for w in collect_wrappers(pruned)] == [4, 4]
-
-
 def test_a_second_fit_goes_on_counting(small_model, fit):
     pruned = prune_low_magnitude(small_model, PolynomialDecay(0.0, 0.9, 5, 60, frequency=5))
     for _ in range(3):
