@@ -20,7 +20,9 @@ demo: $(VENV)/.demo
 tensorboard: $(VENV)/.demo
 	$(BIN)/tensorboard --logdir "$(LOGDIR)" --port $(PORT)
 
-test: lint frontend-test frontend-check pytest backends
+# The suites of the backends run beside the main one: each waits much for compilers that use one core.
+test: lint frontend-test frontend-check $(VENV)/.test $(PARITY_VENV)/.made chromium
+	$(MAKE) --no-print-directory -j2 --output-sync=target pytest backends
 
 lint: $(VENV)/.test frontend/node_modules/.made
 	$(BIN)/ruff check .
@@ -36,14 +38,14 @@ format: $(VENV)/.test frontend/node_modules/.made
 pytest: $(VENV)/.test $(PARITY_VENV)/.made chromium
 	PARITY_PYTHON="$(abspath $(PARITY_VENV))/bin/python" $(BIN)/python -m pytest $(ARGS)
 
-# The engine's tests once more on each of Keras's other backends.
-ENGINE := tests/pruning tests/callbacks tests/test_schedules.py tests/parity
+# The engine's tests once more on each of Keras's other backends; without those that ask no backend for anything.
+ENGINE := tests/pruning tests/callbacks tests/test_schedules.py -m "not slow" \
+  $(foreach test,devices distributions policy xnnpack,--ignore=tests/pruning/test_$(test).py)
 
-backends: $(VENV)/.test $(PARITY_VENV)/.made
+backends: $(VENV)/.test
 	for backend in jax torch; do \
 	  echo "Keras on $$backend:"; \
-	  KERAS_BACKEND=$$backend PARITY_PYTHON="$(abspath $(PARITY_VENV))/bin/python" \
-	    $(BIN)/python -m pytest $(ENGINE) $(ARGS) || exit 1; \
+	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest -p no:cacheprovider $(ENGINE) $(ARGS) || exit 1; \
 	done
 
 # The comparison with tfmot alone; `make test` runs it too.

@@ -76,7 +76,8 @@ class UpdatePruningStep(keras.callbacks.Callback):
                 _check_traceable(schedule)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Checks the schedules, as soon as the number of steps is known."""
+        """Masks the stored weights, whatever was put into them; checks the schedules once their steps are known."""
+        self._apply_masks()
         wrappers = collect_wrappers(self.model)
         step = self._step = self._epoch_start = training_step(self.model)
         if self._checked:

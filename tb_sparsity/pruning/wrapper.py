@@ -189,6 +189,10 @@ class PruneLowMagnitude(keras.layers.Wrapper):
         self.pruning_step.assign(step)
         should_prune, sparsity = self.pruning_schedule(step)
         should_prune = ops.cast(should_prune, "bool")
+        if keras.backend.backend() == "tensorflow":
+            # Between two updates the constraint keeps stored weights masked: there is nothing to write.
+            ops.cond(should_prune, lambda: self._update(sparsity), lambda: False)
+            return
         for pruned in self.pruned_weights:
             mask, threshold = ops.cond(
                 should_prune,
@@ -198,6 +202,14 @@ class PruneLowMagnitude(keras.layers.Wrapper):
             pruned.mask.assign(mask)
             pruned.threshold.assign(threshold)
         self.apply_masks()
+
+    def _update(self, sparsity: Any) -> bool:
+        for pruned in self.pruned_weights:
+            mask, threshold = self._recomputed(pruned, sparsity)
+            pruned.mask.assign(mask)
+            pruned.threshold.assign(threshold)
+        self.apply_masks()
+        return True
 
     def _recomputed(self, pruned: PrunedWeight, sparsity: Any) -> tuple[Any, Any]:
         """Mask and threshold of this step. No order is known of a weight with NaNs: its mask stays."""
