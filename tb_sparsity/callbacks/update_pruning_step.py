@@ -133,6 +133,8 @@ class UpdatePruningStep(keras.callbacks.Callback):
             if not np.isfinite(values).all():
                 n_nan, n_infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
                 found.append(f"'{w.name}' ({n_nan:,} NaN and {n_infinite:,} infinite of {w.size:,} values)")
+        if not found:  # mended since; the next update will tell
+            return
         raise FloatingPointError(
             f"No mask can be computed, by step {self._step:,}, from weights that aren't finite: {', '.join(found)}. "
             "They keep the masks they had. The training has diverged: lower the learning rate, or clip gradients, e.g. "

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import Layer, Model
 
-from tb_sparsity.pruning.models import changed_model, copy_layer, walk
+from tb_sparsity.pruning.models import Copies, changed_model, copy_layer, walk
 from tb_sparsity.pruning.patterns import make_pattern
 from tb_sparsity.pruning.plan import Choice, Decision, decide
 from tb_sparsity.pruning.policy import PruningPolicy
@@ -127,7 +127,8 @@ def prune_low_magnitude(
             wrapper.build()
         return wrapper
 
-    pruned = [_pruned(item, change, decisions) for item in given]
+    copies: Copies = {}
+    pruned = [_pruned(item, change, decisions, copies) for item in given]
     return pruned if isinstance(to_prune, (list, tuple)) else pruned[0]
 
 
@@ -160,13 +161,16 @@ def strip_pruning(model: Model) -> Model:
     return changed_model(model, lambda original, layer: layer, unwrap=True)
 
 
-def _pruned(item: Layer, change: Any, decisions: list[Decision]) -> Layer:
+def _pruned(item: Layer, change: Any, decisions: list[Decision], copies: Copies) -> Layer:
+    if id(item) in copies:  # given twice, or part of a model that came before
+        return copies[id(item)][1]
     if isinstance(item, Model):
-        pruned = changed_model(item, change)
+        pruned = changed_model(item, change, copies=copies)
         require_step_callback(pruned)
     else:
         wrapped = any(decision.layer is item and decision.schedule for decision in decisions)
         pruned = change(item, copy_layer(item) if wrapped and item.built else item)
+    copies[id(item)] = (item, pruned)
     for wrapper in collect_wrappers(pruned):
         if wrapper.built and not int(keras.ops.convert_to_numpy(wrapper.pruning_step)):
             wrapper.keep_zeros()

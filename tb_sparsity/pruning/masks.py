@@ -83,7 +83,7 @@ def kept_count(size: int, sparsity: Any) -> Any:
         kept = ops.cast(ops.round(size * share), "int32")
     else:
         kept = _rounded_product(size, ops.cast(share * _FLOAT32_EXACT, "int32"))
-    return ops.maximum(kept, 1)
+    return ops.clip(kept, 1, size)  # a function as schedule may leave [0, 1)
 
 
 def _rounded_product(size: int, share: Any) -> Any:

@@ -17,6 +17,8 @@ from tb_sparsity.pruning.wrapper import PruneLowMagnitude, build_whole, collect_
 
 # What becomes of a layer: called with the layer of the model given, and what is to stand in its place.
 Change = Callable[[Layer, Layer], Layer]
+# What has been copied, by the original's id: a layer that models share stays shared.
+Copies = dict[int, tuple[Layer, Layer]]
 
 
 def is_graph(model: Any) -> bool:
@@ -35,18 +37,21 @@ def walk(layer: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
         yield from walk(inner, f"{path}/{inner_name}" if path else inner_name)
 
 
-def changed_model(model: Model, change: Change, unwrap: bool = False) -> Model:
+def changed_model(model: Model, change: Change, unwrap: bool = False, copies: Copies | None = None) -> Model:
     """The model with each layer passed through `change`: a copy if it is Sequential or Functional, else itself.
 
     Args:
         model: Stays as it is, with its weights, if it is copied.
         change: From a layer of `model` and its copy (in a subclassed model, itself) to what replaces it.
         unwrap: Whether layers are taken out of their `PruneLowMagnitude` first.
+        copies: What other models share with this one and has been copied already.
     """
+    copies = {} if copies is None else copies
     if is_graph(model):
-        return _copy_graph(model, change, unwrap, {})
+        return _copy_graph(model, change, unwrap, copies)
     with _strategy_of(model, unwrap):
-        _change_in_place(model, change, unwrap, {})
+        _change_all(model, change, unwrap, copies)
+    _put_in_place(model, unwrap, copies)
     model.compiled = False  # its optimizer and compiled steps know the old layers
     return model
 
@@ -61,8 +66,7 @@ def copy_layer(layer: Layer) -> Layer:
     return copy
 
 
-def _copy_graph(model: Model, change: Change, unwrap: bool, copies: dict[int, tuple[Layer, Layer]]) -> Model:
-    """`copies` has what is copied already, by the original's id: a layer shared with a nested model stays shared."""
+def _copy_graph(model: Model, change: Change, unwrap: bool, copies: Copies) -> Model:
     sources: list[tuple[Layer, Layer]] = []
 
     def copy_and_change(layer: Layer) -> Layer:
@@ -90,6 +94,10 @@ def _copy_graph(model: Model, change: Change, unwrap: bool, copies: dict[int, tu
     for layer, copy in sources:
         if layer.built:
             copy.set_weights(layer.get_weights())
+        if unwrap:
+            _unwrap_parts(copy)
+    if type(copied) is not type(model):  # `clone_model` makes plain ones: a `train_step` of the class's own would go
+        copied.__class__ = type(model)
     return copied
 
 
@@ -113,34 +121,57 @@ def _copy_subclassed(model: Model, change: Change, unwrap: bool) -> Model:
             "configuration doesn't make a copy with the same layers. Prune it by itself before you build that model."
         )
     of_copy = dict(zip(map(id, counterparts), originals, strict=True))
-    _change_in_place(copy, lambda layer, same: change(of_copy.get(id(layer), layer), same), unwrap, {})
-    return copy
+    return changed_model(copy, lambda layer, same: change(of_copy.get(id(layer), layer), same), unwrap)
 
 
-def _change_in_place(model: Model, change: Change, unwrap: bool, done: dict[int, tuple[Layer, Layer]]) -> None:
-    new: dict[int, Layer] = {}
+def _change_all(model: Model, change: Change, unwrap: bool, copies: Copies) -> None:
+    """Makes what replaces the layers of a subclassed model, before any of them is replaced."""
     for layer in model.layers:
         if isinstance(layer, Model) and not is_graph(layer):
-            _change_in_place(layer, change, unwrap, done)
+            _change_all(layer, change, unwrap, copies)
             continue
-        if id(layer) not in done:
-            if is_graph(layer):
-                changed = _copy_graph(layer, change, unwrap, {})
-            elif isinstance(layer, PruneLowMagnitude) and unwrap:
-                changed = change(layer, layer.release())
-            else:
-                changed = change(layer, layer)
-            done[id(layer)] = (layer, changed)
-        changed = done[id(layer)][1]
-        if changed is not layer:
-            model._tracker.replace_tracked_value("layers", layer, changed)
-            new[id(layer)] = changed
-    attributes = {**vars(model), **vars(model).get("_modules", {})}  # where PyTorch keeps those that are modules
+        key = _key(layer, unwrap)
+        if key in copies:
+            continue
+        if is_graph(layer):
+            changed = _copy_graph(layer, change, unwrap, copies)
+        elif isinstance(layer, PruneLowMagnitude) and unwrap:
+            changed = change(layer, layer.release())
+        else:
+            changed = change(layer, layer)
+        copies[key] = (layer, changed)
+
+
+def _put_in_place(model: Model, unwrap: bool, copies: Copies) -> None:
+    for layer in model.layers:
+        if isinstance(layer, Model) and not is_graph(layer):
+            _put_in_place(layer, unwrap, copies)
+    _replace(model, {id(layer): copies[key][1] for layer in model.layers if (key := _key(layer, unwrap)) in copies})
+
+
+def _unwrap_parts(layer: Layer) -> None:
+    """Takes wrappers off inside a layer that isn't a model, such as `TimeDistributed`."""
+    parts = layer._flatten_layers(include_self=False, recursive=False)
+    for part in parts:
+        _unwrap_parts(part)
+    _replace(layer, {id(part): part.release() for part in parts if isinstance(part, PruneLowMagnitude)})
+
+
+def _key(layer: Layer, unwrap: bool) -> int:
+    return id(layer.layer) if unwrap and isinstance(layer, PruneLowMagnitude) else id(layer)
+
+
+def _replace(owner: Layer, new: dict[int, Layer]) -> None:
+    """Puts new layers in the place of the owner's, by the old ones' ids."""
+    for layer in owner._flatten_layers(include_self=False, recursive=False):
+        if new.get(id(layer), layer) is not layer:
+            owner._tracker.replace_tracked_value("layers", layer, new[id(layer)])
+    attributes = {**vars(owner), **vars(owner).get("_modules", {})}  # where PyTorch keeps those that are modules
     for name, value in attributes.items():
         if name not in ("_layers", "_modules"):
             exchanged = _exchanged(value, new)
             if exchanged is not value:
-                setattr(model, name, exchanged)
+                setattr(owner, name, exchanged)
 
 
 def _exchanged(value: Any, new: dict[int, Layer]) -> Any:
@@ -164,6 +195,8 @@ def _from_config(layer: Any) -> Any:
     if isinstance(layer, keras.layers.Lambda):  # its function, read back from bytes, wouldn't know its globals
         settings = {name: getattr(layer, name) for name in ("function", "mask", "arguments", "name")}
         return type(layer)(output_shape=layer._output_shape, dtype=layer.dtype_policy, **settings)
+    if isinstance(layer, PruneLowMagnitude):  # its schedule may be a function that no file could hold
+        return layer.around(_from_config(layer.layer))
     # What is in memory is trusted, and its parts' classes are at hand, registered with Keras or not.
     parts = layer._flatten_layers() if isinstance(layer, Layer) else []
     classes = {type(part).__name__: type(part) for part in parts if type(part).__module__.partition(".")[0] != "keras"}

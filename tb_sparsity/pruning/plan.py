@@ -11,10 +11,10 @@ from typing import Any
 from keras import Layer
 
 from tb_sparsity.pruning.distributions import erk_points
-from tb_sparsity.pruning.patterns import Pattern
+from tb_sparsity.pruning.patterns import NOfM, Pattern
 from tb_sparsity.pruning.policy import PruningPolicy
 from tb_sparsity.pruning.registry import is_prunable, prunable_weights, unsupported
-from tb_sparsity.pruning.wrapper import PruneLowMagnitude
+from tb_sparsity.pruning.wrapper import PruneLowMagnitude, collect_wrappers
 from tb_sparsity.schedules import FunctionSchedule, MappedSchedule, PruningSchedule
 
 # A glob pattern or compiled regular expression for a layer's path, a class of layers, a predicate, or a list of such.
@@ -52,6 +52,10 @@ def decide(
     """
     if distribution not in ("uniform", "erk"):
         raise ValueError(f"`distribution` must be 'uniform' or 'erk'. Received: distribution={distribution!r}")
+    if distribution == "erk" and isinstance(pattern, NOfM):
+        raise ValueError(
+            "N:M sparsity is the same in each layer: `distribution='erk'` can't go with `sparsity_m_by_n`."
+        )
     if on_unsupported not in ("error", "skip"):
         raise ValueError(f"`on_unsupported` must be 'error' or 'skip'. Received: on_unsupported={on_unsupported!r}")
     schedules = _schedules(pruning_schedule, frequency)
@@ -62,7 +66,7 @@ def decide(
         schedule = next((s for choice, s in schedules if _matches(choice, path, layer)), None)
         stranger = unsupported(layer)
         reason = ""
-        if isinstance(layer, PruneLowMagnitude):
+        if isinstance(layer, PruneLowMagnitude) or collect_wrappers(layer):
             reason = "wrapped already"
         elif stranger is None and not is_prunable(layer):
             reason = NOTHING_TO_PRUNE
@@ -113,8 +117,10 @@ def _schedules(value: Any, frequency: int | None) -> list[tuple[Choice, PruningS
         return [("*", as_schedule(value, frequency))]
     if not value:
         raise ValueError("`pruning_schedule` must not be empty. Received: pruning_schedule={}")
+    if frequency is not None and all(isinstance(s, PruningSchedule) for s in value.values()):
+        as_schedule(next(iter(value.values())), frequency)  # says that schedules have their own
     made = {id(s): as_schedule(s, frequency if not isinstance(s, PruningSchedule) else None) for s in value.values()}
-    return [(_choices("pruning_schedule", key)[0], made[id(s)]) for key, s in value.items()]
+    return [(choice, made[id(s)]) for key, s in value.items() for choice in _choices("pruning_schedule", key)]
 
 
 def _choices(name: str, value: Any) -> list[Choice]:

@@ -184,7 +184,7 @@ def prunable_weights(layer: Any) -> list[Prunable]:
     if isinstance(entry, Mapping):
         found = [Prunable(getattr(layer, name), layout) for name, layout in entry.items()]
         found = [Prunable(w, layout(layer) if callable(layout) else layout) for w, layout in found]
-        source = "Is it quantized, or has it LoRA weights? Prune it before"
+        source = "Is it quantized, or has it LoRA weights? Strip the pruned model first, then add those"
     else:
         found = [Prunable(w, _layout(w)) for w in entry(layer)]
         source = "`get_prunable_weights()`, or what it was registered with, must give a list of those"
@@ -198,7 +198,8 @@ def prunable_weights(layer: Any) -> list[Prunable]:
 
 
 def _layout(weight: Any) -> Layout:
-    return _DENSE if len(getattr(weight, "shape", ())) > 1 else Layout(input=None)
+    rank = len(getattr(weight, "shape", ()))
+    return _DENSE if rank > 1 else Layout(outputs=(-1,) * rank, input=None)
 
 
 def _entry(layer: Any) -> tuple[bool, Any]:

@@ -38,9 +38,9 @@ class PrunedWeight(NamedTuple):
 class PruneLowMagnitude(keras.layers.Wrapper):
     """Prunes the weights of a layer by magnitude, on a schedule, while the layer trains.
 
-    At the start of every training step the wrapper counts the step and, where the schedule says so, recomputes
-    mask and threshold; all of it inside the compiled step. Weights that the mask cuts are zero in the forward
-    pass, and stored as exact zeros after the optimizer's update.
+    At the start of every training step (each call of the model with `training=True`) the wrapper counts it and,
+    where the schedule says so, recomputes mask and threshold; all of it inside the compiled step. Weights that the
+    mask cuts are zero in the forward pass, and stored as exact zeros after the optimizer's update.
 
     `prune_low_magnitude` wraps for you; wrap by hand to build a model of layers that are pruned differently.
 
@@ -103,7 +103,7 @@ class PruneLowMagnitude(keras.layers.Wrapper):
         super().__init__(layer, autocast=False, **kwargs)
         self.pruning_schedule = pruning_schedule
         self.pattern = make_pattern(block_size, block_pooling_type, sparsity_m_by_n, structure)
-        self._pattern_config = {
+        self._pattern_config: dict[str, Any] = {
             "block_size": list(block_size),
             "block_pooling_type": block_pooling_type,
             "sparsity_m_by_n": sparsity_m_by_n and list(sparsity_m_by_n),
@@ -229,6 +229,10 @@ class PruneLowMagnitude(keras.layers.Wrapper):
         for weight, mask, *_ in self.pruned_weights:
             nonzero = ops.not_equal(ops.convert_to_tensor(weight), ops.zeros((), weight.dtype))
             mask.assign(ops.logical_or(nonzero, ops.logical_not(ops.any(nonzero))))
+
+    def around(self, layer: keras.layers.Layer) -> PruneLowMagnitude:
+        """A wrapper like this one around another layer."""
+        return type(self)(layer, self.pruning_schedule, name=self.name, **self._pattern_config)
 
     def release(self) -> keras.layers.Layer:
         """The layer itself, its weights masked and free of the wrapper's constraint."""
