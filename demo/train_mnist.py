@@ -273,7 +273,7 @@ def gzip_size(model) -> int:
 
 def print_report(rows: list[tuple[str, float, float, int]], pruned) -> None:
     """Prints dense against pruned, and each layer's sparsity."""
-    from tb_sparsity.measure import tracked_weights
+    from tb_sparsity.pruning.weights import tracked_weights
 
     print(f"\n{'':<10}{'accuracy':>10}{'loss':>10}{'gzip, bytes':>14}{'smaller':>10}")
     dense_size = rows[0][3]
