@@ -36,6 +36,7 @@ _HOME = {
     "PruningReport": "tb_sparsity.pruning.report",
     "PruningSchedule": "tb_sparsity.schedules",
     "PruningSummaries": "tb_sparsity.callbacks.pruning_summaries",
+    "SparsityWriter": "tb_sparsity.events.writer",
     "UpdatePruningStep": "tb_sparsity.callbacks.update_pruning_step",
     "prune_low_magnitude": "tb_sparsity.pruning.api",
     "pruning_report": "tb_sparsity.pruning.report",
@@ -58,6 +59,7 @@ __all__ = [
     "PruningReport",
     "PruningSchedule",
     "PruningSummaries",
+    "SparsityWriter",
     "UpdatePruningStep",
     "prune_low_magnitude",
     "pruning_report",
@@ -69,6 +71,7 @@ __all__ = [
 if TYPE_CHECKING:
     from tb_sparsity.callbacks.pruning_summaries import PruningSummaries
     from tb_sparsity.callbacks.update_pruning_step import UpdatePruningStep
+    from tb_sparsity.events.writer import SparsityWriter
     from tb_sparsity.pruning.api import prune_low_magnitude, strip_pruning
     from tb_sparsity.pruning.policy import PruningPolicy
     from tb_sparsity.pruning.registry import PrunableLayer, register_prunable, supported_layers

@@ -1,8 +1,9 @@
-"""A model -> one compact table of numbers: zeros, thresholds, churn and steps, read in one compiled call."""
+"""A model -> one compact row of numbers: zeros, thresholds, churn and steps, read in one compiled call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -12,7 +13,7 @@ from keras import ops
 from tb_sparsity.events.names import TOTAL_MODEL, TOTAL_PRUNED, tag
 from tb_sparsity.pruning.masks import count_true
 from tb_sparsity.pruning.weights import TrackedWeight, pruned_or_prunable, tracked_weights
-from tb_sparsity.pruning.wrapper import collect_wrappers
+from tb_sparsity.pruning.wrapper import PruneLowMagnitude, collect_wrappers
 
 
 def training_step(model: keras.Model) -> int:
@@ -26,73 +27,249 @@ def training_step(model: keras.Model) -> int:
     return int(ops.convert_to_numpy(ops.max(ops.stack([counter.value for counter in counters])))) if counters else 0
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """Values of one moment under their tags, float32: shares in [0, 1], magnitudes, steps."""
+
+    tags: tuple[str, ...]
+    values: np.ndarray
+
+
 class Meter:
     """Measures a model's sparsity in one call, whatever the number of layers.
 
-    Zeros are counted exactly, in the effective weights (the stored weight under its mask).
+    Zeros are counted exactly, in the effective weights (the stored weight under its mask). Between two mask updates
+    pruned weights aren't read again, if at the last reading all their zeros were the mask's: those are zeros for
+    certain, as the mask multiplies the weight in every forward pass, and it is written only at the schedule's
+    updates. What that can't see (a kept weight that becomes exactly 0.0, a mask that is assigned by hand) is seen
+    with `fresh=True`. Schedules of a user's own may update when they like: their weights are read each time.
 
     Args:
         model: A built model. For churn the meter keeps the masks of the last measurement, 1 byte a weight.
     """
 
     def __init__(self, model: keras.Model):
-        self._model = model
+        self.model = model
         weights = tracked_weights(model)
         self.weights = pruned_or_prunable(weights)
-        self._counted = [w for w in weights if w.variable.trainable or w.pruned]
-        self._trainable = [w for w in weights if w.variable.trainable]
-        self._steps = {w.layer_name: w.wrapper.pruning_step for w in self.weights if w.wrapper}
         self._pruned = [w for w in self.weights if w.pruned]
+        self._others = [w for w in weights if w.variable.trainable and not w.pruned]
+        self._wrappers = {w.layer_name: w.wrapper for w in self.weights if w.wrapper}
         self._with_threshold = [w for w in self._pruned if w.wrapper and w.wrapper.pattern.has_threshold]
+        optimizer = getattr(model, "optimizer", None)
+        self._optimizer = optimizer if hasattr(optimizer, "learning_rate") else None
+        self._predictable = all(map(_follows_its_phases, self._wrappers.values()))
         self._last_masks = [
             keras.Variable(_copy(w.pruned.mask), trainable=False, dtype="bool", name="last_mask")
             for w in self._pruned
             if w.pruned
         ]
-        self._read = _compiled(self._table)
-        self._measured_before = False
+        self._read_all = self._compiled(self._all_inputs, _all_numbers)
+        self._read_rest = self._compiled(self._rest_inputs, _rest_numbers)
+        self._churn_known = False
+        self._last_reading: dict[str, Any] | None = None
+        self._lay_out()
 
-    def measure(self) -> dict[str, float]:
-        """The values of this moment, under their tags.
+    def _lay_out(self) -> None:
+        """What stands where in a row."""
+        counted = [*self._pruned, *self._others]
+        place = {w.name: i for i, w in enumerate(counted)}
+        self._sizes = np.array([w.size for w in counted], np.float64)
+        self._shown = np.array([place[w.name] for w in self.weights], np.int64)
+        self._totals = [
+            (name, np.array(members, np.int64))
+            for name, members in (
+                (TOTAL_PRUNED, [place[w.name] for w in self._pruned]),
+                (TOTAL_MODEL, [place[w.name] for w in counted if w.variable.trainable]),
+            )
+            if members
+        ]
+        self._tags = (
+            *(tag("sparsity", w.name) for w in self.weights),
+            *(tag("threshold", w.name) for w in self._with_threshold),
+            *(tag("pruning_step", layer_name) for layer_name in self._wrappers),
+            *(tag("sparsity_total", name) for name, _ in self._totals),
+            *([tag("metrics", "learning_rate")] if self._optimizer is not None else ()),
+        )
+        self._tags_with_churn = self._tags + tuple(tag("mask_churn", w.name) for w in self._pruned)
+
+    def fits(self, model: keras.Model) -> bool:
+        """Whether this is the meter of the model as it is now."""
+        return (
+            model is self.model
+            and self._optimizer in (None, getattr(model, "optimizer", None))
+            and [id(w.variable) for w in tracked_weights(model) if w.variable.trainable or w.pruned]
+            == [id(w.variable) for w in tracked_weights(self.model) if w.variable.trainable or w.pruned]
+        )
+
+    def restart(self) -> None:
+        """Forgets earlier measurements: churn starts anew."""
+        self._churn_known = False
+        self._last_reading = None
+
+    def measure(self, fresh: bool = False) -> Measurement:
+        """The values of this moment.
+
+        Args:
+            fresh: Whether to read all weights, also where nothing can have changed.
+        """
+        _sync(self.model)
+        reading = None if fresh or not self._reusable() else self._reading(self._read_rest, masks=False)
+        if reading is None or self._outdated(reading["steps"]):
+            reading = self._reading(self._read_all, masks=True)
+        self._last_reading = reading
+        shares = np.concatenate([reading["zeros"], reading["others"]]) / self._sizes
+        zeros = shares * self._sizes
+        row = [
+            shares[self._shown],
+            reading["thresholds"],
+            reading["steps"],
+            [zeros[members].sum() / self._sizes[members].sum() for _, members in self._totals],
+            reading["learning_rate"],
+        ]
+        tags = self._tags
+        if self._churn_known:
+            tags = self._tags_with_churn
+            row.append(reading["changed"] / self._sizes[: len(self._pruned)])
+        self._churn_known = True
+        return Measurement(tags, np.concatenate(row).astype(np.float32))
+
+    def histograms(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """`(name, edges, counts)` of each weight's magnitudes."""
+        for weight in self.weights:
+            yield weight.name, *self._magnitudes(weight)
+
+    def _magnitudes(self, weight: TrackedWeight) -> tuple[np.ndarray, np.ndarray]:
+        """The histogram of a weight's magnitudes, fine around its threshold.
 
         Returns:
-            Shares in [0, 1] for `sparsity/…`, `sparsity_total/…` and `mask_churn/…` (from the second call on),
-            magnitudes for `threshold/…`, steps for `pruning_step/…`.
+            `(edges, counts)`: bins of an eighth of the threshold up to four times the threshold, one bin for what is
+            beyond; without a threshold, 32 bins up to the largest magnitude. Cut weights count as zeros.
         """
-        _sync(self._model)
-        counts, thresholds = (ops.convert_to_numpy(x) for x in self._read())
-        zeros_array, changed, steps = np.split(
-            counts.astype(np.int64), [len(self._counted), len(self._counted) + len(self._pruned)]
-        )
-        zeros = {w.name: int(z) for w, z in zip(self._counted, zeros_array, strict=True)}
-        values = {tag("sparsity", w.name): zeros[w.name] / w.size for w in self.weights}
-        for w, threshold in zip(self._with_threshold, thresholds, strict=True):
-            values[tag("threshold", w.name)] = float(threshold)
-        for layer_name, step in zip(self._steps, steps, strict=True):
-            values[tag("pruning_step", layer_name)] = float(step)
-        if self._measured_before:
-            for w, n in zip(self._pruned, changed, strict=True):
-                values[tag("mask_churn", w.name)] = n / w.size
-        self._measured_before = True
-        for name, members in ((TOTAL_PRUNED, self._pruned), (TOTAL_MODEL, self._trainable)):
-            if members:
-                total = sum(zeros[w.name] for w in members) / sum(w.size for w in members)
-                values[tag("sparsity_total", name)] = total
-        return values
+        stored = ops.cast(ops.convert_to_tensor(weight.variable), "float32")
+        threshold = 0.0
+        if weight.pruned:
+            stored = ops.where(ops.convert_to_tensor(weight.pruned.mask), stored, 0.0)
+            if weight in self._with_threshold:
+                threshold = float(ops.convert_to_numpy(ops.cast(weight.pruned.threshold, "float32")))
+        values = np.abs(ops.convert_to_numpy(stored)).ravel()
+        values = values[np.isfinite(values)]
+        largest = float(values.max(initial=0.0))
+        if threshold > 0 and np.isfinite(threshold):
+            edges = np.linspace(0.0, 4 * threshold, 33)
+            if largest > edges[-1]:
+                edges = np.append(edges, largest)
+        else:
+            edges = np.linspace(0.0, largest or 1.0, 33)
+        return edges, np.histogram(values, edges)[0]
 
-    def _table(self) -> tuple[Any, Any]:
-        """`(zeros…, changed mask entries…, steps…)` as int32 and the thresholds as float32."""
-        zeros = [_zeros(w) for w in self._counted]
-        changed = []
-        for w, last_mask in zip(self._pruned, self._last_masks, strict=True):
-            assert w.pruned is not None
-            mask = ops.convert_to_tensor(w.pruned.mask)
-            changed.append(count_true(ops.not_equal(mask, last_mask)))
-            last_mask.assign(_copy(mask))
-        thresholds = [ops.cast(w.pruned.threshold, "float32") for w in self._with_threshold if w.pruned]
-        steps = [ops.cast(s, "int32") for s in self._steps.values()]
-        counts = ops.stack([*zeros, *changed, *steps]) if self._counted else ops.zeros((0,), "int32")
-        return counts, ops.stack(thresholds) if thresholds else ops.zeros((0,), "float32")
+    def _reusable(self) -> bool:
+        last = self._last_reading
+        return last is not None and self._predictable and bool((last["zeros"] == last["masked"]).all())
+
+    def _outdated(self, steps: np.ndarray) -> bool:
+        """Whether a mask may have changed since the last reading."""
+        assert self._last_reading is not None
+        for (before, now), wrapper in zip(
+            zip(self._last_reading["steps"], steps, strict=True), self._wrappers.values(), strict=True
+        ):
+            update = wrapper.pruning_schedule.last_update(int(now))
+            if now < before or (update is not None and update > before):
+                return True
+        return False
+
+    def _reading(self, read: Callable[[], Any], masks: bool) -> dict[str, Any]:
+        numbers = ops.convert_to_numpy(read())
+        n, others, wrappers, thresholds = map(len, (self._pruned, self._others, self._wrappers, self._with_threshold))
+        lengths = [others, wrappers, self._optimizer is not None, *([n, n, n, thresholds] if masks else ())]
+        parts = np.split(numbers, np.cumsum(lengths)[:-1])
+        reading = {"others": parts[0], "steps": parts[1], "learning_rate": parts[2].view(np.float32)}
+        if masks:
+            reading |= {"zeros": parts[3], "masked": parts[4], "changed": parts[5]}
+            reading["thresholds"] = parts[6].view(np.float32)
+            return reading
+        assert self._last_reading is not None
+        return {**self._last_reading, **reading, "changed": np.zeros(n, np.int32)}
+
+    def _rest_inputs(self) -> dict[str, Any]:
+        """What may change at any step: weights without a mask, counters, the learning rate."""
+        rate = [ops.convert_to_tensor(self._optimizer.learning_rate)] if self._optimizer is not None else []
+        return {
+            "others": [ops.convert_to_tensor(w.variable) for w in self._others],
+            "steps": [ops.convert_to_tensor(w.pruning_step) for w in self._wrappers.values()],
+            "rate": rate,
+        }
+
+    def _all_inputs(self) -> dict[str, Any]:
+        pruned = [(w, w.pruned) for w in self._pruned if w.pruned]
+        return {
+            **self._rest_inputs(),
+            "weights": [ops.convert_to_tensor(w.variable) for w, _ in pruned],
+            "masks": [ops.convert_to_tensor(p.mask) for _, p in pruned],
+            "last_masks": [ops.convert_to_tensor(mask) for mask in self._last_masks],
+            "thresholds": [ops.convert_to_tensor(w.pruned.threshold) for w in self._with_threshold if w.pruned],
+        }
+
+    def _compiled(self, inputs: Callable[[], Any], numbers: Callable[[Any], Any]) -> Callable[[], Any]:
+        """One compiled function of the model's variables, that keeps the masks it has seen."""
+
+        def read() -> Any:
+            values, masks = numbers(inputs())
+            for last_mask, mask in zip(self._last_masks, masks, strict=False):
+                last_mask.assign(mask)
+            return values
+
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            # The concrete function: TensorFlow would take one `tf.function` a fit for needless retracing, and say so.
+            # Without XLA: its counting isn't spread over the cores.
+            return tf.function(read, jit_compile=False).get_concrete_function()
+        if keras.backend.backend() == "jax":
+            import jax
+
+            numbers = jax.jit(numbers)
+            return read
+        import torch
+
+        return torch.no_grad()(read)
+
+
+def _follows_its_phases(wrapper: PruneLowMagnitude) -> bool:
+    follows = getattr(wrapper.pruning_schedule, "follows_its_phases", None)
+    return bool(follows and follows())
+
+
+def _rest_numbers(inputs: dict[str, Any]) -> tuple[Any, list[Any]]:
+    """`(zeros of the others…, steps…, learning rate)` as int32, the float's bits as they are; and no masks."""
+    zeros = [count_true(_is_zero(w)) for w in inputs["others"]]
+    steps = [ops.cast(step, "int32") for step in inputs["steps"]]
+    return _packed([*zeros, *steps, *map(_bits, inputs["rate"])]), []
+
+
+def _all_numbers(inputs: dict[str, Any]) -> tuple[Any, list[Any]]:
+    """The same, then `(zeros…, masked…, changed mask entries…, thresholds…)`; and the masks."""
+    rest, _ = _rest_numbers(inputs)
+    zeros, masked, changed = [], [], []
+    for weight, mask, last_mask in zip(inputs["weights"], inputs["masks"], inputs["last_masks"], strict=True):
+        cut = ops.logical_not(mask)
+        zeros.append(count_true(ops.logical_or(_is_zero(weight), cut)))
+        masked.append(count_true(cut))
+        changed.append(count_true(ops.not_equal(mask, last_mask)))
+    numbers = _packed([*zeros, *masked, *changed, *map(_bits, inputs["thresholds"])])
+    return ops.concatenate([rest, numbers]), [_copy(mask) for mask in inputs["masks"]]
+
+
+def _packed(scalars: list[Any]) -> Any:
+    return ops.stack(scalars) if scalars else ops.zeros((0,), "int32")
+
+
+def _bits(number: Any) -> Any:
+    return ops.view(ops.cast(number, "float32"), "int32")
+
+
+def _is_zero(weight: Any) -> Any:
+    return ops.equal(weight, ops.zeros((), keras.backend.standardize_dtype(weight.dtype)))
 
 
 def _copy(mask: Any) -> Any:
@@ -104,19 +281,3 @@ def _sync(model: keras.Model) -> None:
     """On JAX, variables are stale in callbacks until this."""
     if hasattr(model, "jax_state_sync"):
         model.jax_state_sync()
-
-
-def _zeros(w: TrackedWeight) -> Any:
-    zero = ops.equal(w.variable, ops.zeros((), w.variable.dtype))
-    if w.pruned:
-        zero = ops.logical_or(zero, ops.logical_not(ops.convert_to_tensor(w.pruned.mask)))
-    return count_true(zero)
-
-
-def _compiled(function: Callable[[], Any]) -> Callable[[], Any]:
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        # The concrete function: TensorFlow would take one `tf.function` a fit for needless retracing, and say so.
-        return tf.function(function, jit_compile=True).get_concrete_function()
-    return function

@@ -86,6 +86,7 @@ def test_no_room_knows_a_room_behind_it(room):
         "pruning.masks",
         "events.manifest",
         "events.names",
+        "events.records",
         "events.writer",
         "measure",
     ],

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from tb_sparsity.events.manifest_pb2 import Manifest, Phase, Schedule, Weight
+from tb_sparsity.events.manifest_pb2 import Block, Channel, Element, Manifest, NOfM, Phase, Schedule, Weight
 
 FORMAT_MAJOR = 1
 FORMAT_MINOR = 1
@@ -20,12 +22,79 @@ SAMPLING_TOLERANCE = 5e-4
 _GRID = 4096
 
 
+@dataclass(frozen=True)
+class LoggedWeight:
+    """What a manifest says about a weight.
+
+    Attributes:
+        name: As in the tags.
+        shape: Lengths of its axes.
+        layer: Name of its layer.
+        layer_class: Class of its layer.
+        dtype: Type of its entries.
+        pattern: What is cut together.
+        schedule: Callable `step -> (should_prune, sparsity)` or `step -> sparsity`; None if it isn't pruned.
+        fixed_target: The sparsity of a pattern that has its own, whatever the schedule's.
+    """
+
+    name: str
+    shape: Sequence[int]
+    layer: str = ""
+    layer_class: str = ""
+    dtype: str = "float32"
+    pattern: Element | Block | NOfM | Channel | None = None
+    schedule: Any = None
+    fixed_target: float | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return prod(self.shape)
+
+
+def describe_run(weights: Iterable[LoggedWeight], total_steps: int | None = None, **fields: Any) -> Manifest:
+    """The manifest of a run, each of its schedules described once.
+
+    Args:
+        weights: What is logged.
+        total_steps: The last step of the session, where that is known.
+        **fields: Further fields of the `Manifest`.
+    """
+    manifest = Manifest(format_major=FORMAT_MAJOR, format_minor=FORMAT_MINOR, total_steps=total_steps, **fields)
+    described: dict[tuple[int, float | None], bytes] = {}
+    index_of: dict[bytes, int] = {}
+    for w in weights:
+        message = Weight(
+            name=w.name, layer=w.layer, layer_class=w.layer_class, shape=w.shape, size=w.size, dtype=w.dtype
+        )
+        pattern = w.pattern or Element()
+        getattr(message, _PATTERN_FIELDS[type(pattern)]).CopyFrom(pattern)
+        getattr(message, _PATTERN_FIELDS[type(pattern)]).SetInParent()
+        if w.schedule is not None:
+            key = id(w.schedule), w.fixed_target
+            if key not in described:
+                schedule = describe_schedule(w.schedule, total_steps)
+                if w.fixed_target is not None and schedule.target_step:
+                    del schedule.target_step[1:], schedule.target_value[:]
+                    schedule.target_value.append(w.fixed_target)
+                described[key] = encoded = schedule.SerializeToString(deterministic=True)
+                if encoded not in index_of:
+                    index_of[encoded] = len(manifest.schedules)
+                    manifest.schedules.append(schedule)
+            message.schedule = index_of[described[key]]
+        manifest.weights.append(message)
+    return manifest
+
+
+_PATTERN_FIELDS = {Element: "element", Block: "block", NOfM: "n_of_m", Channel: "channel"}
+
+
 def describe_schedule(schedule: Any, last_step: int | None = None) -> Schedule:
     """Describes a schedule, its target sampled, as a message of the manifest.
 
     Args:
-        schedule: Callable `step -> (should_prune, sparsity)`; its `begin_step`, `end_step`, `frequency`,
-            `update_phases` and `get_config` are used where it has them.
+        schedule: Callable `step -> (should_prune, sparsity)` or `step -> sparsity`; its `begin_step`, `end_step`,
+            `frequency`, `update_phases` and `get_config` are used where it has them.
         last_step: Where to stop sampling a schedule without an end.
 
     Returns:
@@ -34,9 +103,8 @@ def describe_schedule(schedule: Any, last_step: int | None = None) -> Schedule:
     begin = int(getattr(schedule, "begin_step", 0))
     end = int(getattr(schedule, "end_step", -1))
     frequency = int(getattr(schedule, "frequency", 1))
-    message = Schedule(
-        class_name=type(schedule).__name__, begin_step=begin, end_step=_step_or_none(end), frequency=frequency
-    )
+    name = getattr(schedule, "__name__", None) or type(schedule).__name__
+    message = Schedule(class_name=name, begin_step=begin, end_step=_step_or_none(end), frequency=frequency)
     phases = [tuple(map(int, phase)) for phase in getattr(schedule, "update_phases", list)()]
     if phases != [(begin, end, frequency)]:
         message.phases.extend(Phase(begin_step=b, end_step=_step_or_none(e), frequency=f) for b, e, f in phases)
@@ -47,12 +115,16 @@ def describe_schedule(schedule: Any, last_step: int | None = None) -> Schedule:
     begins = [phase.begin_step for phase in message.phases]
     until = end if end >= 0 else max(begin, last_step or 0, *begins)
     try:
-        steps, values = sample_target(lambda s: schedule(s)[1], begin, until, jumps=begins)
+        steps, values = sample_target(lambda step: _sparsity(schedule(step)), begin, until, jumps=begins)
     except Exception:
         return message
     message.target_step.extend(steps)
     message.target_value.extend(values)
     return message
+
+
+def _sparsity(answer: Any) -> Any:
+    return answer[1] if isinstance(answer, tuple) else answer
 
 
 def sample_target(

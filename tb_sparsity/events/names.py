@@ -9,6 +9,8 @@ TAG_PREFIXES = {
     "sparsity_total": "sparsity_total/",
     "metrics": "metrics/",
 }
+MAGNITUDE_PREFIX = "magnitude/"  # of histograms, which TensorBoard's own tab shows
+
 TOTAL_PRUNED = "pruned"
 TOTAL_MODEL = "model"
 

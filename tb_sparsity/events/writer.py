@@ -3,63 +3,187 @@
 from __future__ import annotations
 
 import os
+import re
 import time
-import warnings
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
-from tensorboard.compat import tf
+import numpy as np
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from tensorboard.plugins.histogram import metadata as histograms
 
-from tb_sparsity.events.manifest_pb2 import Manifest
-from tb_sparsity.events.names import MANIFEST_PLUGIN, MANIFEST_TAG, SUBDIRECTORY
+import tb_sparsity
+from tb_sparsity.events.directory import is_remote
+from tb_sparsity.events.event_log import Encoded, EventLog, Scalars
+from tb_sparsity.events.manifest import LoggedWeight, describe_run
+from tb_sparsity.events.manifest_pb2 import Block, Manifest, NOfM
+from tb_sparsity.events.names import MAGNITUDE_PREFIX, MANIFEST_PLUGIN, MANIFEST_TAG, SUBDIRECTORY, TOTAL_PRUNED, tag
 
-_QUEUE = 1024  # events that training may be ahead of the disk
+_LOCAL_FLUSH_SECS = 1.0
+_REMOTE_FLUSH_SECS = 30.0  # object stores write the whole file anew each time
 
 
 class SparsityWriter:
-    """Writes sessions, manifests and the values of a step into `<log_dir>/sparsity`.
+    """Logs the sparsity of any framework's model for TensorBoard's Sparsity tab.
 
-    The values of one `log` go into one Event, as ordinary float32 scalars. A tag is never written twice at one
-    step. Nothing here raises because of the disk: the first failure warns, and what follows is not written.
+    Say what the weights are with `describe`, then `log` a step at a time. A background thread writes; after the
+    constructor nothing raises because of the disk: it is tried again, and what is lost is told at `close`.
 
     Args:
-        log_dir: Directory of the run. Made if missing.
-        flush_secs: Seconds until written values can be read by others. Defaults to `1`.
+        log_dir: Directory of the run. Event files go to `<log_dir>/sparsity`.
+        flush_secs: Seconds until what was logged can be read by others, even after this process was killed.
+            Defaults to `1`, on remote file systems `30`.
+
+    Raises:
+        OSError: If nothing can be written there.
+        ValueError: If `log_dir` is empty or `flush_secs` isn't positive.
 
     Example:
 
     ```python
-    from tb_sparsity.events.writer import SparsityWriter
+    import numpy as np
+    import tb_sparsity
 
-    writer = SparsityWriter("logs/run1")
-    writer.start_session(first_step=1)
-    writer.log(1, {"sparsity/dense/kernel": 0.5, "metrics/loss": 0.1})
-    writer.close()
+    weight = np.random.default_rng(0).normal(size=(784, 10))
+    schedule = tb_sparsity.PolynomialDecay(0.0, 0.9, begin_step=0, end_step=100)
+    with tb_sparsity.SparsityWriter("logs/numpy") as writer:
+        writer.describe({"dense/kernel": weight}, schedule, total_steps=100)
+        for step in range(1, 101):
+            _, target = schedule(step)
+            weight[np.abs(weight) < np.quantile(np.abs(weight), target)] = 0
+            writer.log(step, sparsity={"dense/kernel": weight}, metrics={"loss": 1 / step})
     ```
     """
 
-    def __init__(self, log_dir: str | os.PathLike[str], flush_secs: float = 1):
-        self.directory = os.path.join(os.fspath(log_dir), SUBDIRECTORY)
-        self._writer: EventFileWriter | None = None
-        self._failed = False
+    def __init__(self, log_dir: str | os.PathLike[str], flush_secs: float | None = None):
+        path = os.fspath(log_dir) if isinstance(log_dir, (str, os.PathLike)) else ""
+        if not isinstance(path, str) or not path:
+            raise ValueError(f"`log_dir` must be a non-empty path. Received: log_dir={log_dir!r}")
+        if flush_secs is None:
+            flush_secs = _REMOTE_FLUSH_SECS if is_remote(path) else _LOCAL_FLUSH_SECS
+        if isinstance(flush_secs, bool) or not isinstance(flush_secs, (int, float)) or not flush_secs > 0:
+            raise ValueError(f"`flush_secs` must be a positive number of seconds. Received: flush_secs={flush_secs!r}")
+        self._log = EventLog(os.path.join(path, SUBDIRECTORY), flush_secs)
+        self._manifest = Manifest()
+        self._pruned: dict[str, int] = {}  # weights in the total -> size
+        self._in_session = False
         self._step: int | None = None
         self._written: set[str] = set()
-        self._attempt(lambda: self._open(flush_secs))
+        # An exception that ends the program must not take the queued events with it.
+        self._close = weakref.finalize(self, self._log.close)
 
-    def start_session(self, first_step: int) -> None:
-        """Opens a session that may log `first_step` and later ones; readers drop older points from there on.
+    @property
+    def directory(self) -> str:
+        """Where the event files are: beside `<log_dir>/sparsity` if another writer is at work there."""
+        return self._log.directory
+
+    def describe(
+        self,
+        weights: Mapping[str, Any],
+        schedule: Any = None,
+        *,
+        patterns: Mapping[str, str | tuple[int, int]] | None = None,
+        first_step: int = 1,
+        steps_per_epoch: int | None = None,
+        total_steps: int | None = None,
+    ) -> None:
+        """Says what is logged from now on, and begins a session: later steps replace those logged before it.
 
         Args:
-            first_step: Training steps taken so far, plus 1.
+            weights: Name -> the weight, an array or tensor, or its shape.
+            schedule: What the sparsity is to be: `step -> sparsity`, or a `PruningSchedule`; one for all weights, or
+                a mapping of names to schedules. Weights without one count as not pruned.
+            patterns: Name -> what is cut together, where that isn't single weights: `"2:4"` for 2 zeros in each 4,
+                `(height, width)` for blocks.
+            first_step: The first step that may be logged: steps taken so far, plus 1.
+            steps_per_epoch: Steps of an epoch, where known.
+            total_steps: The last step, where known.
+
+        Raises:
+            ValueError: If a schedule or pattern is given for a weight that isn't there, or a pattern can't be read.
         """
+        schedules = dict(schedule) if isinstance(schedule, Mapping) else dict.fromkeys(weights, schedule)
+        for argument, names in (("schedule", schedules), ("patterns", patterns or {})):
+            for name in names:
+                if name not in weights:
+                    raise ValueError(f"`{argument}` names {name!r}, which isn't one of the weights: {list(weights)}")
+        described = []
+        for name, weight in weights.items():
+            shape = tuple(weight) if isinstance(weight, (tuple, list)) else tuple(weight.shape)
+            described.append(
+                LoggedWeight(
+                    name=name,
+                    shape=[int(length) for length in shape],
+                    layer=re.sub(r"[/.][^/.]*$", "", name),
+                    dtype=str(getattr(weight, "dtype", "float32")).removeprefix("torch."),
+                    pattern=_pattern((patterns or {}).get(name)),
+                    schedule=schedules.get(name),
+                )
+            )
+        self.begin_session(
+            describe_run(
+                described,
+                total_steps,
+                first_step=first_step,
+                steps_per_epoch=steps_per_epoch,
+                writer_version=tb_sparsity.__version__,
+            )
+        )
+
+    def log(
+        self,
+        step: int,
+        sparsity: Mapping[str, Any] | None = None,
+        threshold: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        *,
+        mask_churn: Mapping[str, Any] | None = None,
+        pruning_step: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Logs a step, all its values in one Event.
+
+        What this step was given before stays. A step below the last one begins a new session there, as after a
+        checkpoint was loaded. Where the shapes of all pruned weights are described, their total is logged too.
+
+        Args:
+            step: Training steps taken.
+            sparsity: Name -> share of zeros, in [0, 1], or the weight itself, whose zeros are counted.
+            threshold: Name -> magnitude below which weights are cut.
+            metrics: Name -> any number: loss, accuracy, learning rate.
+            mask_churn: Name -> share of the mask's entries that changed since the last logged step.
+            pruning_step: Layer -> steps that it has counted.
+
+        Raises:
+            ValueError: If a sparsity isn't a share, `step` is no number of steps, or the writer is closed.
+            TypeError: If a value isn't a number.
+        """
+        values = {name: _share(name, value) for name, value in (sparsity or {}).items()}
+        row = {tag("sparsity", name): share for name, share in values.items()}
+        if self._pruned and self._pruned.keys() <= values.keys():
+            zeros = sum(size * values[name] for name, size in self._pruned.items())
+            row[tag("sparsity_total", TOTAL_PRUNED)] = zeros / sum(self._pruned.values())
+        others = {"threshold": threshold, "mask_churn": mask_churn, "pruning_step": pruning_step, "metrics": metrics}
+        for kind, numbers in others.items():
+            row.update((tag(kind, name), _number(name, value)) for name, value in (numbers or {}).items())
+        if isinstance(step, bool) or int(step) != step or step < 0:
+            raise ValueError(f"`step` must be the number of training steps taken. Received: step={step!r}")
+        self.log_row(int(step), tuple(row), np.array(list(row.values()), np.float32))
+
+    def begin_session(self, manifest: Manifest) -> None:
+        """Begins a session with this manifest, at its `first_step`."""
+        self._in_session = True
+        self._step, self._written = None, set()
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-        self._add(first_step, session_log=start)
+        self._add(manifest.first_step, session_log=start)
+        self.write_manifest(manifest)
 
     def write_manifest(self, manifest: Manifest) -> None:
-        """Writes the manifest, at its session's first step."""
+        """Writes the manifest of the session that goes on."""
+        self._manifest = manifest
+        sizes = {w.name: w.size for w in manifest.weights if w.HasField("schedule")}
+        self._pruned = sizes or {w.name: w.size for w in manifest.weights}
         tensor = tensor_pb2.TensorProto(
             dtype=types_pb2.DT_STRING,
             tensor_shape=tensor_shape_pb2.TensorShapeProto(),
@@ -70,64 +194,107 @@ class SparsityWriter:
             data_class=summary_pb2.DATA_CLASS_TENSOR,
         )
         value = summary_pb2.Summary.Value(tag=MANIFEST_TAG, tensor=tensor, metadata=metadata)
-        self._add(manifest.first_step, summary=summary_pb2.Summary(value=[value]))
+        self._add(manifest.first_step, lasting=True, summary=summary_pb2.Summary(value=[value]))
 
-    def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Writes the values of a step, those that this step has already excepted.
+    def log_row(self, step: int, tags: tuple[str, ...], values: np.ndarray) -> None:
+        """Logs values under full tags, each tag once; those that this step has already are left out.
 
         Args:
             step: Training steps taken.
-            values: Tag -> number.
+            tags: The tags.
+            values: float32, one value for each tag. Not to be changed afterwards.
         """
-        if step != self._step:
-            self._step, self._written = step, set()
-        new = [tag for tag in values if tag not in self._written]
-        if not new:
+        self._enter(step)
+        if self._written:
+            new = [i for i, t in enumerate(tags) if t not in self._written]
+            if len(new) < len(tags):
+                tags, values = tuple(tags[i] for i in new), values[new]
+        if tags:
+            self._written.update(tags)
+            self._log.add(Scalars(step, tags, values, time.time()))
+
+    def log_histogram(self, step: int, name: str, edges: Sequence[float], counts: Sequence[float]) -> None:
+        """Logs the histogram of a weight's magnitudes.
+
+        Args:
+            step: Training steps taken.
+            name: The weight.
+            edges: Where bins begin, and the end of the last.
+            counts: How many magnitudes are in each bin.
+        """
+        full_tag = MAGNITUDE_PREFIX + name
+        self._enter(step)
+        if full_tag in self._written:
             return
-        self._written.update(new)
-        scalars = [summary_pb2.Summary.Value(tag=tag, simple_value=values[tag]) for tag in new]
-        self._add(step, summary=summary_pb2.Summary(value=scalars))
+        self._written.add(full_tag)
+        bins = np.stack([edges[:-1], edges[1:], counts], axis=1).astype("<f8")
+        shape = [tensor_shape_pb2.TensorShapeProto.Dim(size=n) for n in bins.shape]
+        tensor = tensor_pb2.TensorProto(
+            dtype=types_pb2.DT_DOUBLE,
+            tensor_shape=tensor_shape_pb2.TensorShapeProto(dim=shape),
+            tensor_content=bins.tobytes(),
+        )
+        metadata = histograms.create_summary_metadata(display_name=None, description=None)
+        metadata.data_class = summary_pb2.DATA_CLASS_TENSOR
+        value = summary_pb2.Summary.Value(tag=full_tag, tensor=tensor, metadata=metadata)
+        self._add(step, points=1, summary=summary_pb2.Summary(value=[value]))
 
     def flush(self) -> None:
         """Waits until everything logged is in the file."""
-        self._attempt(lambda: self._writer and self._writer.flush())
+        self._log.flush()
 
     def close(self) -> None:
         """Writes what is left and closes the file."""
-        if self._writer is not None:
-            self._attempt(self._close_at_exit)
-            self._writer = None
+        self._close()
 
-    def _open(self, flush_secs: float) -> None:
-        self._wait_for_a_name()
-        self._writer = EventFileWriter(self.directory, max_queue_size=_QUEUE, flush_secs=flush_secs)
-        # An exception that ends the program must not take the queued events with it.
-        self._close_at_exit = weakref.finalize(self, self._writer.close)
+    def __enter__(self) -> SparsityWriter:
+        return self
 
-    def _wait_for_a_name(self) -> None:
-        """Sees to it that the new file's name sorts behind those there are: it has the time in whole seconds.
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
-        TensorBoard reads a directory's files in the order of their names; a file out of order is lost to it.
-        """
-        gfile = tf.io.gfile
-        names = gfile.listdir(self.directory) if gfile.isdir(self.directory) else []
-        # The name's second is rounded down from a clock read later than this one.
-        while any(f".tfevents.{int(time.time()):010d}." in name for name in names):
-            time.sleep(0.02)
-
-    def _add(self, step: int, **what: Any) -> None:
-        event = event_pb2.Event(wall_time=time.time(), step=step, **what)
-        self._attempt(lambda: self._writer and self._writer.add_event(event))
-
-    def _attempt(self, action: Callable[[], Any]) -> None:
-        if self._failed:
+    def _enter(self, step: int) -> None:
+        if self._in_session and (self._step is None or step == self._step):
+            self._step = step
             return
-        try:
-            action()
-        except Exception as error:  # TensorFlow's file systems raise errors of their own, beside OSError
-            self._failed = True
-            warnings.warn(
-                f"Sparsity is no longer logged: writing to {self.directory} failed ({type(error).__name__}: "
-                f"{error}). Training goes on.",
-                stacklevel=4,
-            )
+        if not self._in_session or (self._step is not None and step < self._step):
+            manifest = Manifest()
+            manifest.CopyFrom(self._manifest)
+            manifest.first_step = step
+            self.begin_session(manifest)
+        self._step, self._written = step, set()
+
+    def _add(self, step: int, points: int = 0, lasting: bool = False, **what: Any) -> None:
+        event = event_pb2.Event(wall_time=time.time(), step=step, **what)
+        self._log.add(Encoded(event.SerializeToString(), points, lasting))
+
+
+def _pattern(spec: str | tuple[int, int] | None) -> NOfM | Block | None:
+    if spec is None:
+        return None
+    if isinstance(spec, str):
+        match = re.fullmatch(r"(\d+):(\d+)", spec)
+        if match:
+            return NOfM(n=int(match[1]), m=int(match[2]))
+    elif len(spec) == 2:
+        return Block(height=spec[0], width=spec[1], pooling="AVG")
+    raise ValueError(f"A pattern must be 'n:m' or (height, width). Received: {spec!r}")
+
+
+def _share(name: str, value: Any) -> float:
+    shape = getattr(value, "shape", ())
+    if len(shape):
+        zeros = value == 0
+        zeros = zeros.detach().cpu() if hasattr(zeros, "detach") else zeros  # of PyTorch
+        return np.count_nonzero(np.asarray(zeros)) / max(prod(shape), 1)
+    share = _number(name, value)
+    if share < 0 or share > 1:
+        raise ValueError(f"The sparsity of {name!r} must be in [0, 1]: a share, not percent. Received: {value!r}")
+    return share
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name!r} must be one number. Received: {value!r}") from error

@@ -109,6 +109,13 @@ class PruningSchedule(abc.ABC):
         """
         return [(self.begin_step, self.end_step, self.frequency)]
 
+    def follows_its_phases(self) -> bool:
+        """Whether masks are updated at `update_phases` and at no other step, for certain.
+
+        A class of a user's own may say what it likes in `__call__`.
+        """
+        return type(self).__module__.startswith(__package__)
+
     def first_update(self) -> int | None:
         """The first step at which masks are updated; None if training, which counts from 1, has none.
 

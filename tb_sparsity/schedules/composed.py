@@ -81,6 +81,9 @@ class JoinedSchedule(PruningSchedule):
             phases += [_cut(phase, until) for phase in schedule.update_phases() if phase[0] < until]
         return phases
 
+    def follows_its_phases(self) -> bool:
+        return all(schedule.follows_its_phases() for schedule in self.schedules)
+
     def get_config(self) -> dict[str, Any]:
         saving = _keras_saving()
         return {"schedules": [saving.serialize_keras_object(schedule) for schedule in self.schedules]}
@@ -201,6 +204,9 @@ class MappedSchedule(PruningSchedule):
 
     def update_phases(self) -> list[tuple[int, int, int]]:
         return self.schedule.update_phases()
+
+    def follows_its_phases(self) -> bool:
+        return self.schedule.follows_its_phases()
 
     def get_config(self) -> dict[str, Any]:
         schedule = _keras_saving().serialize_keras_object(self.schedule)

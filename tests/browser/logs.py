@@ -49,7 +49,6 @@ def write(log_dir, weights, points, schedule=None, total_steps=None):
     schedules = schedule if isinstance(schedule, dict) else dict.fromkeys(weights, schedule)
     different = [one for one in dict.fromkeys(schedules.values()) if one]
     writer = SparsityWriter(log_dir)
-    writer.start_session(first_step=1)
     manifest = Manifest(format_major=FORMAT_MAJOR, first_step=1, total_steps=total_steps)
     manifest.schedules.extend(describe_schedule(one) for one in different)
     for name, size in weights.items():
@@ -57,9 +56,9 @@ def write(log_dir, weights, points, schedule=None, total_steps=None):
         if schedules[name]:
             weight.schedule = different.index(schedules[name])
         manifest.weights.append(weight)
-    writer.write_manifest(manifest)
+    writer.begin_session(manifest)
     for step, values in points:
-        writer.log(step, values)
+        writer.log_row(step, tuple(values), np.array(list(values.values()), "float32"))
     writer.close()
 
 

@@ -14,11 +14,9 @@ from tb_sparsity.events.writer import SparsityWriter
 def session(log_dir, first, last, value, tags=("sparsity/a/kernel",), every=1):
     """One training: its value at each step, under each tag."""
     writer = SparsityWriter(log_dir)
-    writer.start_session(first)
-    manifest = Manifest(format_major=1, first_step=first, writer_version=f"{value}")
-    writer.write_manifest(manifest)
+    writer.begin_session(Manifest(format_major=1, first_step=first, writer_version=f"{value}"))
     for step in range(first, last + 1, every):
-        writer.log(step, dict.fromkeys(tags, value))
+        writer.log_row(step, tags, np.full(len(tags), value, "float32"))
     writer.close()
 
 
@@ -30,11 +28,10 @@ def points(answer, i=0):
 def test_both_servers_give_the_same_answer_up_to_a_thousand_points(tmp_path, serve_both):
     rng = np.random.default_rng(0)
     writer = SparsityWriter(tmp_path / "run")
-    writer.start_session(1)
-    writer.write_manifest(Manifest(format_major=1, first_step=1))
+    writer.begin_session(Manifest(format_major=1, first_step=1))
     written = rng.random((1000, 3)).astype("float32")
     for step, values in enumerate(written, 1):
-        writer.log(step, dict(zip(["sparsity/a/kernel", "sparsity_total/pruned", "metrics/loss"], values, strict=True)))
+        writer.log_row(step, ("sparsity/a/kernel", "sparsity_total/pruned", "metrics/loss"), values)
     writer.close()
     wanted = [("run/sparsity", t) for t in ("sparsity/a/kernel", "sparsity_total/pruned", "metrics/loss")]
     answers = []
@@ -101,7 +98,7 @@ def test_a_config_that_json_cannot_hold_does_not_hide_the_other_runs(tmp_path, s
     configs = ['{"cap": Infinity, "all": [NaN, 1e999, {"x": -Infinity}], "n": 3}', "[" * 50_000, "no json"]
     for config in configs:
         manifest.schedules.add(config=config, target_step=[0, 1], target_value=[float("nan"), 0.5])
-    writer.write_manifest(manifest)
+    writer.begin_session(manifest)
     writer.close()
     runs = serve(tmp_path).index(lambda runs: len(runs) == 2)
     schedules = runs["odd/sparsity"]["manifest"]["schedules"]
@@ -111,11 +108,10 @@ def test_a_config_that_json_cannot_hold_does_not_hide_the_other_runs(tmp_path, s
 
 def test_what_training_has_logged_shows_before_it_ends(tmp_path, serve):
     writer = SparsityWriter(tmp_path / "run")
-    writer.start_session(1)
-    writer.log(1, {"sparsity/a/kernel": 0.25})
+    writer.log(1, {"a/kernel": 0.25})
     server = serve(tmp_path)
     server.index(lambda runs: runs.get("run/sparsity", {}).get("last_step") == 1)
-    writer.log(2, {"sparsity/a/kernel": 0.5})
+    writer.log(2, {"a/kernel": 0.5})
     server.index(lambda runs: runs["run/sparsity"]["last_step"] == 2)
     assert points(server.series(("run/sparsity", "sparsity/a/kernel"))) == {1: 0.25, 2: 0.5}
     writer.close()
@@ -127,7 +123,7 @@ def test_an_exception_that_ends_the_program_loses_nothing(tmp_path, serve):
         from tb_sparsity.events.writer import SparsityWriter
         writer = SparsityWriter({str(tmp_path / "run")!r}, flush_secs=1000)
         for step in range(1, 201):
-            writer.log(step, {{"sparsity/a/kernel": 0.5}})
+            writer.log(step, {{"a/kernel": 0.5}})
         raise SystemExit(3)
         """
     )
@@ -176,9 +172,8 @@ def test_names_that_would_be_the_same_are_shown_in_full(tmp_path, serve):
 
 def test_a_step_logged_twice_keeps_each_tag_once(tmp_path, serve):
     writer = SparsityWriter(tmp_path / "run")
-    writer.start_session(1)
-    writer.log(5, {"sparsity/a/kernel": 0.25})
-    writer.log(5, {"sparsity/a/kernel": 0.75, "metrics/val_loss": 2.0})
+    writer.log(5, {"a/kernel": 0.25})
+    writer.log(5, {"a/kernel": 0.75}, metrics={"val_loss": 2.0})
     writer.close()
     server = serve(tmp_path)
     server.index(lambda runs: "val_loss" in runs.get("run/sparsity", {}).get("tags", {}).get("metrics", ()))

@@ -13,11 +13,10 @@ from tb_sparsity.events.writer import SparsityWriter
 def server(request, tensorboard, tmp_path_factory):
     log_dir = tmp_path_factory.mktemp("logs")
     writer = SparsityWriter(log_dir / "run")
-    writer.start_session(1)
     nan, inf = float("nan"), float("inf")
     for step, value in enumerate([0.5, nan, inf, -inf, 0.25], 1):
-        writer.log(step, {"sparsity/a/kernel": 0.5, "metrics/loss": value})
-    writer.log(6, {"sparsity/a/kernel": 0.75})
+        writer.log(step, {"a/kernel": 0.5}, metrics={"loss": value})
+    writer.log(6, {"a/kernel": 0.75})
     writer.close()
     server = tensorboard(log_dir, fast=request.param)
     server.index(lambda runs: runs.get("run/sparsity", {}).get("last_step") == 6)

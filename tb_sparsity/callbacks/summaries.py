@@ -1,0 +1,361 @@
+"""When to log, for callbacks of any Keras: what `PruningSummaries` of Keras 3 and of legacy Keras share."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import warnings
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from tb_sparsity.events.manifest_pb2 import Manifest
+from tb_sparsity.events.names import tag
+from tb_sparsity.events.writer import SparsityWriter
+
+# Arguments of keras.callbacks.TensorBoard that tfmot's callback passes on to its base class.
+_TENSORBOARD_ARGUMENTS = frozenset(
+    {
+        "embeddings_freq",
+        "embeddings_metadata",
+        "profile_batch",
+        "write_graph",
+        "write_images",
+        "write_steps_per_second",
+    }
+)
+
+
+class Summaries:
+    """The times at which a training is logged, and the ways in which it may end.
+
+    A callback of a Keras derives from this and from that Keras's `Callback`, and implements `_training_step`,
+    `_make_meter` and `_describe`; a meter has `measure(fresh)`, `histograms()`, `fits(model)` and `restart()`.
+    """
+
+    model: Any
+    params: Any
+
+    _first_step: int  # of the session
+    _step: int  # training steps taken
+    _epoch_start: int  # those taken when the epoch began
+    _measured_step: int | None
+    _batch_metrics: set[str]  # names of the metrics that each batch brings
+    _steps_per_epoch: int | None
+    _total_steps: int | None
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str],
+        update_freq: str | int = "epoch",
+        histogram_freq: int = 0,
+        flush_secs: float | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__()
+        unknown = sorted(set(kwargs) - _TENSORBOARD_ARGUMENTS)
+        if unknown:
+            raise TypeError(
+                f"PruningSummaries has no argument {unknown[0]!r}. It takes `log_dir`, `update_freq`, "
+                "`histogram_freq` and `flush_secs`."
+            )
+        if not isinstance(log_dir, (str, os.PathLike)) or not os.fspath(log_dir):
+            raise ValueError(f"`log_dir` must be a non-empty path. Received: log_dir={log_dir!r}")
+        if update_freq not in ("epoch", "batch") and not _is_count(update_freq, at_least=1):
+            raise ValueError(
+                "`update_freq` must be 'epoch', 'batch' or a positive number of steps. "
+                f"Received: update_freq={update_freq!r}"
+            )
+        if not _is_count(histogram_freq, at_least=0):
+            raise ValueError(
+                "`histogram_freq` must be a number of epochs, or 0 for none. "
+                f"Received: histogram_freq={histogram_freq!r}"
+            )
+        if flush_secs is not None and (isinstance(flush_secs, bool) or not flush_secs > 0):
+            raise ValueError(f"`flush_secs` must be a positive number of seconds. Received: flush_secs={flush_secs!r}")
+        self.log_dir = log_dir
+        self.update_freq = update_freq
+        self.histogram_freq = histogram_freq
+        self.flush_secs = flush_secs
+        self._every = None if update_freq == "epoch" else 1 if update_freq == "batch" else int(update_freq)
+        # Keras may run callbacks beside the training if none needs the model after each batch.
+        self.async_safe = self._every is None
+        self._writer: SparsityWriter | None = None
+        self._meter: Any = None  # kept from fit to fit: making one takes compiling
+        self._reset()
+
+    def _reset(self) -> None:
+        self._in_session = self._described = self._failed = False
+        self._step = self._epoch_start = 0
+        self._measured_step = None
+        self._batch_metrics = set()
+        self._steps_per_epoch = self._total_steps = None
+        self._leave_step: Callable[[], None] = lambda: None
+
+    # What a Keras fills in.
+
+    def _training_step(self) -> int:
+        """Steps that the model has taken."""
+        raise NotImplementedError
+
+    def _make_meter(self) -> Any:
+        """What measures the model; None as long as it has no weights."""
+        raise NotImplementedError
+
+    def _describe(self, meter: Any, **fields: Any) -> Manifest:
+        """The manifest of the model; `fields` is what the training says."""
+        raise NotImplementedError
+
+    def _is_chief(self) -> bool:
+        """Whether this process writes, of several that train one model."""
+        return True
+
+    # What Keras calls.
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Opens the event file.
+
+        Raises:
+            OSError: If nothing can be written to `log_dir`: now, before training has cost anything.
+        """
+        self._end_session()  # of a fit that ended with an exception
+        self._open()
+        self._leave_step = _watch_steps(self.model, self._interrupted)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Starts the session, before the first step."""
+        self._step = self._epoch_start = max(self._step, self._training_step())
+        if not self._in_session:
+            params = self.params or {}
+            self._steps_per_epoch = params.get("steps")
+            if self._steps_per_epoch is not None and "epochs" in params:
+                self._total_steps = self._step + (params["epochs"] - epoch) * self._steps_per_epoch
+            self._begin_session(self._step + 1)
+        self._describe_model()
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Logs, if this step is one to log."""
+        if self._every is None:
+            return
+        last_step, self._step = self._step, self._epoch_start + batch + 1
+        if getattr(self.model, "steps_per_execution", 1) > 1:  # `batch` may be beyond the epoch's last
+            self._step = self._training_step()
+        if self._step // self._every > last_step // self._every:
+            self._batch_metrics.update(logs or {})
+            self._log(logs, fresh=self._steps_per_epoch is not None and batch + 1 >= self._steps_per_epoch)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Logs the epoch, or the metrics that only its end brings."""
+        # Where the data's length is unknown, Keras's own count moves on once more as it finds the end.
+        self._step = max(self._step, self._training_step())
+        if self._every is None:
+            self._log(logs, fresh=True)
+        else:
+            late = {name: value for name, value in (logs or {}).items() if name not in self._batch_metrics}
+            self._log(late, measured=False)
+        if self.histogram_freq and (epoch + 1) % self.histogram_freq == 0:
+            self._log_histograms()
+
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Logs the state after the last step and closes the file."""
+        if self._step not in (0, self._measured_step):
+            self._log(logs, fresh=True)
+        restored = self._training_step()
+        if self._measured_step and restored < self._measured_step:
+            warnings.warn(
+                f"The model now has the weights of step {restored:,}, which a callback restored as training ended. "
+                f"The last point of its sparsity in the log is the state after step {self._measured_step:,}, before.",
+                stacklevel=2,
+            )
+        self._end_session()
+
+    # For training loops of one's own.
+
+    def log(self, step: int | None = None, metrics: Mapping[str, Any] | None = None) -> None:
+        """Logs the model's state now, in a training loop of one's own; call `set_model` first and `close` at the end.
+
+        Args:
+            step: Training steps taken. Defaults to the model's own count.
+            metrics: Name -> number: loss, accuracy.
+
+        Raises:
+            RuntimeError: If no model was set.
+            OSError: At the first call, if nothing can be written to `log_dir`.
+
+        Example:
+
+        ```python
+        summaries = tb_sparsity.PruningSummaries("logs/own_loop")
+        summaries.set_model(model)
+        for step, (x, y) in enumerate(batches, 1):
+            loss = train_step(x, y)
+            summaries.log(step, {"loss": loss})
+        summaries.close()
+        ```
+        """
+        if self.model is None:
+            raise RuntimeError("PruningSummaries has no model to measure: call `set_model(model)` before `log`.")
+        self._step = self._training_step() if step is None else int(step)
+        if self._measured_step is not None and self._step < self._measured_step:  # from an earlier checkpoint
+            self._measured_step, self._in_session, self._described = None, False, False
+        self._log(metrics)
+
+    def close(self) -> None:
+        """Writes what is left and closes the file. `fit` does it by itself."""
+        self._end_session()
+
+    # How it is done.
+
+    def _open(self) -> None:
+        if self._is_chief():
+            self._writer = SparsityWriter(self.log_dir, self.flush_secs)
+        _unfinished.add(self)
+
+    def _begin_session(self, first_step: int) -> None:
+        if self._writer is None:
+            self._open()
+        self._in_session = True
+        self._first_step = first_step
+        if self._meter is not None:
+            self._meter.restart()
+
+    def _describe_model(self) -> None:
+        """Makes the meter and writes the manifest, once the model has weights."""
+        if self._described or self._failed:
+            return
+        with self._giving_up():
+            if self._meter is None or not self._meter.fits(self.model):
+                self._meter = self._make_meter()
+            if self._meter is None:
+                return
+            if self._writer is not None:
+                self._writer.begin_session(
+                    self._describe(
+                        self._meter,
+                        update_freq=str(self.update_freq),
+                        first_step=self._first_step,
+                        steps_per_epoch=self._steps_per_epoch,
+                        total_steps=self._total_steps,
+                    )
+                )
+            self._described = True
+
+    def _log(self, metrics: Mapping[str, Any] | None, measured: bool = True, fresh: bool = False) -> None:
+        if not self._in_session:  # a loop of one's own that begins no epochs
+            self._begin_session(self._step)
+        self._describe_model()  # built by its first step only, if not before
+        if self._failed or not self._described:
+            return
+        with self._giving_up():
+            tags: tuple[str, ...] = ()
+            values = np.empty(0, np.float32)
+            if measured and self._step != self._measured_step:
+                measurement = self._meter.measure(fresh)
+                tags, values = measurement.tags, measurement.values
+                self._measured_step = self._step
+            if self._writer is None:
+                return
+            scalars = {t: v for t, v in _scalars(metrics or {}).items() if t not in tags}
+            numbers = np.concatenate([values, np.array(list(scalars.values()), np.float32)])
+            self._writer.log_row(self._step, tags + tuple(scalars), numbers)
+
+    def _log_histograms(self) -> None:
+        if self._failed or not self._described:
+            return
+        with self._giving_up():
+            for name, edges, counts in self._meter.histograms():
+                if self._writer is not None:
+                    self._writer.log_histogram(self._step, name, edges, counts)
+
+    @contextlib.contextmanager
+    def _giving_up(self) -> Iterator[None]:
+        """Training must not fail because of its log."""
+        try:
+            yield
+        except Exception as error:
+            self._failed = True
+            warnings.warn(
+                f"Sparsity is no longer logged: measuring failed ({type(error).__name__}: {error}). Training goes on.",
+                stacklevel=4,
+            )
+
+    def _interrupted(self) -> None:
+        """Training ends with an exception: the last state is still written and the file closed."""
+        with contextlib.suppress(Exception), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on JAX the weights of a failed step are lost
+            step = self._training_step()
+            if self._described and not self._failed and step > (self._measured_step or 0):
+                self._step = step
+                self._log(None, fresh=True)
+        self._end_session()
+
+    def _end_session(self) -> None:
+        self._leave_step()
+        _unfinished.discard(self)
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+        self._reset()
+
+
+class _Watched:
+    """A training function whose exceptions are seen by those who watch it: `fit` tells its callbacks of none."""
+
+    def __init__(self, function: Callable[..., Any]):
+        self.function = function
+        self.watchers: list[Callable[[], None]] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return self.function(*args, **kwargs)
+        except BaseException as error:
+            # The end of data whose length wasn't known is no failure.
+            if not isinstance(error, StopIteration) and type(error).__name__ != "OutOfRangeError":
+                for interrupted in list(self.watchers):
+                    interrupted()
+            raise
+
+
+def _watch_steps(model: Any, interrupted: Callable[[], None]) -> Callable[[], None]:
+    """Has `interrupted` called if a training step of this fit raises; gives what ends the watch."""
+    function = getattr(model, "train_function", None)
+    if function is None:
+        return lambda: None
+    watched = function if isinstance(function, _Watched) else _Watched(function)
+    watched.watchers.append(interrupted)
+    model.train_function = watched
+
+    def leave() -> None:
+        if interrupted in watched.watchers:
+            watched.watchers.remove(interrupted)
+        if not watched.watchers and model.train_function is watched:
+            model.train_function = watched.function
+
+    return leave
+
+
+_unfinished: weakref.WeakSet[Summaries] = weakref.WeakSet()
+
+
+@atexit.register
+def _finish() -> None:
+    """The program ends in the middle of a training: what other callbacks or the data raised was not seen before."""
+    for summaries in list(_unfinished):
+        summaries._interrupted()
+
+
+def _is_count(value: Any, at_least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= at_least
+
+
+def _scalars(metrics: Mapping[str, Any]) -> dict[str, float]:
+    scalars = {}
+    for name, value in metrics.items():
+        try:
+            scalars[tag("metrics", name)] = float(value)
+        except (TypeError, ValueError):
+            continue  # a metric that isn't one number
+    return scalars
