@@ -55,6 +55,7 @@ parity: $(VENV)/.test $(PARITY_VENV)/.made
 bench: export PARITY_PYTHON = $(abspath $(PARITY_VENV))/bin/python
 bench: $(VENV)/.test $(PARITY_VENV)/.made
 	for backend in tensorflow jax torch; do KERAS_BACKEND=$$backend $(BIN)/python benchmarks/mask_update.py || exit 1; done
+	$(BIN)/python benchmarks/event_writing.py
 	$(BIN)/python benchmarks/training_step.py cnn
 	$(BIN)/python benchmarks/training_step.py resnet50 5
 	$(BIN)/python benchmarks/startup.py

@@ -7,9 +7,9 @@ from tb_sparsity.events.manifest import to_json
 from tb_sparsity.events.names import MANIFEST_TAG
 
 
-def read(log_dir):
+def read(log_dir, subdirectory="sparsity"):
     """`(series, manifests)`: tag -> {step: value}, and each tag at each step once only."""
-    accumulator = EventAccumulator(str(log_dir / "sparsity"), size_guidance={"scalars": 0, "tensors": 0}).Reload()
+    accumulator = EventAccumulator(str(log_dir / subdirectory), size_guidance={"scalars": 0, "tensors": 0}).Reload()
     found = {}
     for tag in accumulator.Tags()["scalars"]:
         events = accumulator.Scalars(tag)

@@ -213,6 +213,8 @@ class Summaries:
         if self._is_chief():
             self._writer = SparsityWriter(self.log_dir, self.flush_secs)
         _unfinished.add(self)
+        atexit.unregister(_finish)
+        atexit.register(_finish)  # what is registered last comes first: before the writers close
 
     def _begin_session(self, first_step: int) -> None:
         if self._writer is None:
@@ -340,7 +342,6 @@ def _watch_steps(model: Any, interrupted: Callable[[], None]) -> Callable[[], No
 _unfinished: weakref.WeakSet[Summaries] = weakref.WeakSet()
 
 
-@atexit.register
 def _finish() -> None:
     """The program ends in the middle of a training: what other callbacks or the data raised was not seen before."""
     for summaries in list(_unfinished):

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests import event_files
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.skipif(
@@ -107,6 +108,17 @@ def assert_pruned_as_on_one_device(many, one, mask=2, weight=2, step=2, zeros_af
         assert kept[-1] == round(size * 0.2)
 
 
+def assert_logged_as_on_one_device(many, one):
+    """What is in the two logs, the loss excepted: that depends on where it is averaged."""
+    (found, _), (expected, _) = event_files.read(many), event_files.read(one)
+    for tag, points in expected.items():
+        if tag.startswith("threshold/"):
+            assert found[tag] == pytest.approx(points, rel=1e-3)
+        elif not tag.startswith("metrics/"):
+            assert found[tag] == points, tag
+    assert len(expected["sparsity_total/pruned"]) == 15
+
+
 CASES = ["sgd", "adam", "shared", "outside", "subclassed-outside"]
 
 
@@ -121,6 +133,7 @@ def mirrored(tmp_path_factory):
 @pytest.mark.parametrize("case", CASES)
 def test_mirrored_strategy_prunes_each_replica_as_one_device_is_pruned(case, mirrored):
     assert_pruned_as_on_one_device(read(mirrored / f"{case}-two.npz"), read(mirrored / f"{case}-one.npz"))
+    assert_logged_as_on_one_device(mirrored / f"{case}-two", mirrored / f"{case}-one")
 
 
 def test_what_two_devices_trained_is_stripped_to_an_ordinary_model(mirrored):
@@ -159,6 +172,8 @@ def test_options_that_keras_itself_cant_train_with_under_mirrored_strategy(optio
 def test_two_workers_prune_as_one_device_does_in_a_loop_of_ones_own(mirrored, tmp_path):
     run_script("tensorflow", "workers", tmp_path, "loop", each=two_workers())
     assert_pruned_as_on_one_device(read(tmp_path / "0.npz", tmp_path / "1.npz"), read(mirrored / "adam-one.npz"))
+    assert len(list((tmp_path / "logs").rglob("*tfevents*"))) == 1  # of the chief
+    assert_logged_as_on_one_device(tmp_path / "logs", mirrored / "adam-one")
 
 
 @pytest.mark.slow
@@ -193,6 +208,7 @@ def test_jax_devices_prune_as_one_does(distribution, shapes, copies, jax_devices
     assert f"{distribution}: {shapes}\n" in output
     many, one = read(folder / f"{distribution}.npz"), read(folder / "one.npz")
     assert_pruned_as_on_one_device(many, one, **copies, zeros_after="epoch")
+    assert_logged_as_on_one_device(folder / distribution, folder / "one")
 
 
 @needs_torch
@@ -201,6 +217,8 @@ def test_two_processes_with_torch_ddp_prune_as_one_does(tmp_path):
     run_script("torch", "torch_processes", tmp_path, each=two_ranks())
     many, one = read(tmp_path / "0.npz", tmp_path / "1.npz"), read(tmp_path / "one.npz")
     assert_pruned_as_on_one_device(many, one, zeros_after="epoch")
+    assert len(list((tmp_path / "logs-2").rglob("*tfevents*"))) == 1  # of rank 0
+    assert_logged_as_on_one_device(tmp_path / "logs-2", tmp_path / "logs-1")
 
 
 @needs_torch

@@ -72,6 +72,7 @@ class Diary(keras.callbacks.Callback):
 def fit(model, path):
     """Trains on the same global batches, whatever the devices are, and saves what happened."""
     diary = Diary()
-    callbacks = [tb_sparsity.UpdatePruningStep(), diary]
+    summaries = tb_sparsity.PruningSummaries(path.with_suffix(""), "batch")
+    callbacks = [tb_sparsity.UpdatePruningStep(), summaries, diary]
     model.fit(X, Y, batch_size=BATCH, epochs=EPOCHS, shuffle=False, verbose=0, callbacks=callbacks)
     diary.save(path)

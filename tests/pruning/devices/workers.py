@@ -26,16 +26,19 @@ def loop(model, batches, strategy, path):
         strategy.run(replica_step, args=batch)
 
     diary, callback = training.Diary(), tb_sparsity.UpdatePruningStep()
-    diary.set_model(model)
-    callback.set_model(model)
+    summaries = tb_sparsity.PruningSummaries(path.parent / "logs")
+    for one in (diary, callback, summaries):
+        one.set_model(model)
     callback.on_train_begin()
     for epoch in range(training.EPOCHS):
         for i, batch in enumerate(strategy.experimental_distribute_dataset(batches)):
             step(batch)
             diary.on_train_batch_end(i)
+            summaries.log()
         callback.on_epoch_end(epoch)
         diary.on_epoch_end(epoch)
     callback.on_train_end()
+    summaries.close()
     diary.save(path)
 
 
