@@ -1,8 +1,10 @@
-import { indexError, latest, page, reload, series } from "./data/store";
+import { indexError, latest, page, reload, series, view } from "./data/store";
 import { MetricChart, TotalChart, WeightCharts } from "./views/charts";
 import { Headline } from "./views/headline";
+import { Layers } from "./views/layers";
 import { Sidebar } from "./views/sidebar";
 import { Empty, Failure } from "./views/states";
+import { Tabs } from "./views/tabs";
 import { Toolbar } from "./views/toolbar";
 
 export function App() {
@@ -27,15 +29,29 @@ function Content() {
     default:
       return (
         <>
-          <Toolbar />
+          <header>
+            <Tabs />
+            <Toolbar />
+          </header>
           <Trouble />
-          <Headline />
-          <TotalChart />
-          <MetricChart />
-          <WeightCharts />
+          <div role="tabpanel" aria-labelledby={`tab-${view.value}`} data-view={view.value}>
+            <View />
+          </div>
         </>
       );
   }
+}
+
+function View() {
+  if (view.value === "layers") return <Layers />;
+  return (
+    <>
+      <Headline />
+      <TotalChart />
+      <MetricChart />
+      <WeightCharts />
+    </>
+  );
 }
 
 /** Something did not load, but the page still shows what it has. */

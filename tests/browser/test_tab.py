@@ -244,7 +244,13 @@ def test_a_run_is_switched_off_and_on_again(tab):
 
 def test_another_metric_is_chosen(tab, files):
     choice = tab.frame.get_by_label("Metric")
-    assert choice.locator("option").all_inner_texts() == ["accuracy", "loss", "val_accuracy", "val_loss"]
+    assert choice.locator("option").all_inner_texts() == [
+        "accuracy",
+        "learning_rate",
+        "loss",
+        "val_accuracy",
+        "val_loss",
+    ]
     choice.select_option("loss")
     expect(tab.metric).to_have_attribute("data-points", str(2 * logs.STEPS))
     tab.press(tab.metric, "Home", "ArrowRight")

@@ -76,11 +76,23 @@ export function stepDomain(runs: readonly Run[]): [number, number] {
   return [0, Math.max(1, ...ends)];
 }
 
-/** Case doesn't matter; every word must occur. */
+/** `/…/` is a regular expression; else every word must occur. Case doesn't matter. */
 export function matches(name: string, filter: string): boolean {
+  const expression = expressionOf(filter);
+  if (expression) return expression.test(name);
   const lower = name.toLowerCase();
   return filter
     .toLowerCase()
     .split(/\s+/)
     .every((word) => lower.includes(word));
+}
+
+/** Null if the filter is plain words, or an expression that isn't finished. */
+function expressionOf(filter: string): RegExp | null {
+  const [, source] = /^\/(.+)\/$/.exec(filter.trim()) ?? [];
+  try {
+    return source ? new RegExp(source, "i") : null;
+  } catch {
+    return null;
+  }
 }

@@ -2,6 +2,7 @@ import { batch, computed, effect, signal } from "@preact/signals";
 import { LIMITS, STORAGE_KEYS, TAG_PREFIXES } from "../names";
 import { fetchIndex } from "./api";
 import { assignHues, colorOf, type Theme } from "./colors";
+import { FIRST, fromParams, type LinkState, type Params, toParams, type View } from "./link";
 import {
   changedRuns,
   chooseMetric,
@@ -34,6 +35,11 @@ const chosen = signal<Record<string, boolean>>(
 
 export const runFilter = signal("");
 export const weightFilter = signal("");
+export const view = signal<View>(FIRST.view);
+/** The table of layers: which run, whose charts are open, and how it is sorted. */
+export const tableRun = signal<string | null>(null);
+export const openWeight = signal<string | null>(null);
+export const tableSort = signal<string | null>(null);
 /** The step that the crosshair of every chart stands on; null: none, the readouts show the end. */
 export const cursor = signal<number | null>(null);
 export const zoom = signal<readonly [number, number] | null>(recallZoom());
@@ -64,6 +70,58 @@ effect(() => remember(STORAGE_KEYS.colors, hues.value));
 effect(() => remember(STORAGE_KEYS.runs, chosen.value));
 effect(() => remember(STORAGE_KEYS.metric, metricWish.value));
 effect(() => remember(STORAGE_KEYS.zoom, zoom.value));
+
+/** What a link to this view says. */
+export function linkParams(): Params {
+  // Before the runs are known, nothing can be said of them.
+  const all = runs.value.map((run) => run.run);
+  const byItself = chooseRuns(runs.value, {}, new Set());
+  const same = all.every((run) => byItself.has(run) === shown.value.has(run));
+  const state: LinkState = {
+    view: view.value,
+    runs: linkedRuns.value ?? (same ? null : all.filter((run) => shown.value.has(run))),
+    metric: metricWish.value,
+    zoom: zoom.value,
+    weights: weightFilter.value,
+    weight: openWeight.value,
+    run: tableRun.value,
+    sort: tableSort.value,
+  };
+  return toParams(state);
+}
+
+/** Shows what a link says, and nothing of what was remembered. */
+export function acceptLink(params: Params): void {
+  const state = fromParams(params);
+  batch(() => {
+    view.value = state.view;
+    metricWish.value = state.metric;
+    zoom.value = state.zoom;
+    weightFilter.value = state.weights;
+    openWeight.value = state.weight;
+    tableRun.value = state.run;
+    tableSort.value = state.sort;
+    linkedRuns.value = state.runs;
+    if (runs.value.length > 0) showLinkedRuns(runs.value);
+  });
+}
+
+/** Runs of a link wait here until the runs are known. */
+const linkedRuns = signal<readonly string[] | null>(null);
+
+function showLinkedRuns(known: readonly Run[]): void {
+  const wanted = linkedRuns.value;
+  linkedRuns.value = null;
+  shown.value = wanted
+    ? new Set(known.map((run) => run.run).filter((run) => wanted.includes(run)))
+    : chooseRuns(known, {}, new Set());
+  chosen.value = wanted
+    ? {
+        ...chosen.value,
+        ...Object.fromEntries(known.map(({ run }) => [run, wanted.includes(run)])),
+      }
+    : {};
+}
 
 export function isShown(run: string): boolean {
   return shown.value.has(run);
@@ -147,7 +205,8 @@ function accept(answer: Run[]): void {
     runs.value = answer;
     const names = answer.map((run) => run.name);
     hues.value = { ...hues.value, ...assignHues(names, hues.value) };
-    shown.value = chooseRuns(answer, chosen.value, shown.value);
+    if (linkedRuns.value) showLinkedRuns(answer);
+    else shown.value = chooseRuns(answer, chosen.value, shown.value);
   });
   for (const cache of [series, latest]) {
     cache.invalidate(changed);

@@ -2,7 +2,6 @@ import { useComputed } from "@preact/signals";
 import type { ChartLook } from "../charts/model";
 import { formatNumber, formatShare, formatStep, isShareMetric } from "../data/format";
 import { totalPlan, weightPlan } from "../data/schedule";
-import type { WeightRow } from "../data/selection";
 import {
   chooseMetricByName,
   filteredWeights,
@@ -133,14 +132,15 @@ export function WeightCharts() {
       </h2>
       <div class="grid">
         {shown.map((weight) => (
-          <WeightChart key={weight.name} weight={weight} />
+          <WeightChart key={weight.name} weight={weight.name} />
         ))}
       </div>
     </section>
   );
 }
 
-function WeightChart({ weight: { name } }: { weight: WeightRow }) {
+/** A weight's sparsity over its schedule: one of many small charts, or large, with a readout beside it. */
+export function WeightChart({ weight: name, large = false }: { weight: string; large?: boolean }) {
   return (
     <StepFigure
       kind="weight"
@@ -149,19 +149,26 @@ function WeightChart({ weight: { name } }: { weight: WeightRow }) {
       tag={sparsityTag(name)}
       has={(run) => run.tags.sparsity?.includes(name) ?? false}
       planOf={(run) => weightPlan(run.manifest, name)}
-      look={WEIGHT_LOOK}
+      look={large ? TOTAL_LOOK : WEIGHT_LOOK}
       format={formatShare}
     >
-      {(rows, { chart }) => (
+      {(rows, { step, chart }) => (
         <>
           <div class="title">
             <span class="name" title={name}>
               <Name text={name} />
             </span>
-            <SmallSummary rows={rows} format={formatShare} />
+            {!large && <SmallSummary rows={rows} format={formatShare} />}
           </div>
-          <SmallReadout rows={rows} format={formatShare} />
-          {chart}
+          {!large && <SmallReadout rows={rows} format={formatShare} />}
+          {large ? (
+            <div class="large">
+              {chart}
+              <ScheduleReadout rows={rows} step={step} format={formatShare} />
+            </div>
+          ) : (
+            chart
+          )}
         </>
       )}
     </StepFigure>
