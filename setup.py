@@ -38,10 +38,12 @@ setuptools.setup(
         "test": [
             "hypothesis>=6.100",
             "mypy>=1.11",
+            "pandas>=2",
             "playwright>=1.47",
             "pytest>=8.0",
             "ruff>=0.6",
             "scikit-learn>=1.3",
+            "tbparse>=0.0.8",
             "types-protobuf",
         ],
     },

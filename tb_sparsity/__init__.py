@@ -27,6 +27,7 @@ _HOME = {
     "CosineSparsity": "tb_sparsity.schedules",
     "ExponentialSparsity": "tb_sparsity.schedules",
     "FunctionSchedule": "tb_sparsity.schedules",
+    "LoggedRun": "tb_sparsity.events.logs",
     "OneShot": "tb_sparsity.schedules",
     "PolynomialDecay": "tb_sparsity.schedules",
     "PrunableLayer": "tb_sparsity.pruning.registry",
@@ -40,6 +41,7 @@ _HOME = {
     "UpdatePruningStep": "tb_sparsity.callbacks.update_pruning_step",
     "prune_low_magnitude": "tb_sparsity.pruning.api",
     "pruning_report": "tb_sparsity.pruning.report",
+    "read_logs": "tb_sparsity.events.logs",
     "register_prunable": "tb_sparsity.pruning.registry",
     "strip_pruning": "tb_sparsity.pruning.api",
     "supported_layers": "tb_sparsity.pruning.registry",
@@ -50,6 +52,7 @@ __all__ = [
     "CosineSparsity",
     "ExponentialSparsity",
     "FunctionSchedule",
+    "LoggedRun",
     "OneShot",
     "PolynomialDecay",
     "PrunableLayer",
@@ -63,6 +66,7 @@ __all__ = [
     "UpdatePruningStep",
     "prune_low_magnitude",
     "pruning_report",
+    "read_logs",
     "register_prunable",
     "strip_pruning",
     "supported_layers",
@@ -71,6 +75,7 @@ __all__ = [
 if TYPE_CHECKING:
     from tb_sparsity.callbacks.pruning_summaries import PruningSummaries
     from tb_sparsity.callbacks.update_pruning_step import UpdatePruningStep
+    from tb_sparsity.events.logs import LoggedRun, read_logs
     from tb_sparsity.events.writer import SparsityWriter
     from tb_sparsity.pruning.api import prune_low_magnitude, strip_pruning
     from tb_sparsity.pruning.policy import PruningPolicy

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from tb_sparsity.events.histogram import magnitude_bins
 from tb_sparsity.events.names import TOTAL_MODEL, TOTAL_PRUNED, tag
 from tb_sparsity.pruning.masks import count_true
 from tb_sparsity.pruning.weights import TrackedWeight, pruned_or_prunable, tracked_weights
@@ -51,9 +52,10 @@ class Meter:
     def __init__(self, model: keras.Model):
         self.model = model
         weights = tracked_weights(model)
+        self._seen = [(w.name, id(w.variable)) for w in _counted(weights)]
         self.weights = pruned_or_prunable(weights)
         self._pruned = [w for w in self.weights if w.pruned]
-        self._others = [w for w in weights if w.variable.trainable and not w.pruned]
+        self._others = [w for w in _counted(weights) if not w.pruned]
         self._wrappers = {w.layer_name: w.wrapper for w in self.weights if w.wrapper}
         self._with_threshold = [w for w in self._pruned if w.wrapper and w.wrapper.pattern.has_threshold]
         optimizer = getattr(model, "optimizer", None)
@@ -98,8 +100,7 @@ class Meter:
         return (
             model is self.model
             and self._optimizer in (None, getattr(model, "optimizer", None))
-            and [id(w.variable) for w in tracked_weights(model) if w.variable.trainable or w.pruned]
-            == [id(w.variable) for w in tracked_weights(self.model) if w.variable.trainable or w.pruned]
+            and [(w.name, id(w.variable)) for w in _counted(tracked_weights(model))] == self._seen
         )
 
     def restart(self) -> None:
@@ -136,32 +137,14 @@ class Meter:
 
     def histograms(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """`(name, edges, counts)` of each weight's magnitudes."""
-        for weight in self.weights:
-            yield weight.name, *self._magnitudes(weight)
-
-    def _magnitudes(self, weight: TrackedWeight) -> tuple[np.ndarray, np.ndarray]:
-        """The histogram of a weight's magnitudes, fine around its threshold.
-
-        Returns:
-            `(edges, counts)`: bins of an eighth of the threshold up to four times the threshold, one bin for what is
-            beyond; without a threshold, 32 bins up to the largest magnitude. Cut weights count as zeros.
-        """
-        stored = ops.cast(ops.convert_to_tensor(weight.variable), "float32")
-        threshold = 0.0
-        if weight.pruned:
-            stored = ops.where(ops.convert_to_tensor(weight.pruned.mask), stored, 0.0)
-            if weight in self._with_threshold:
-                threshold = float(ops.convert_to_numpy(ops.cast(weight.pruned.threshold, "float32")))
-        values = np.abs(ops.convert_to_numpy(stored)).ravel()
-        values = values[np.isfinite(values)]
-        largest = float(values.max(initial=0.0))
-        if threshold > 0 and np.isfinite(threshold):
-            edges = np.linspace(0.0, 4 * threshold, 33)
-            if largest > edges[-1]:
-                edges = np.append(edges, largest)
-        else:
-            edges = np.linspace(0.0, largest or 1.0, 33)
-        return edges, np.histogram(values, edges)[0]
+        for w in self.weights:
+            stored = ops.cast(ops.convert_to_tensor(w.variable), "float32")
+            threshold = 0.0
+            if w.pruned:
+                stored = ops.where(ops.convert_to_tensor(w.pruned.mask), stored, 0.0)
+                if w in self._with_threshold:
+                    threshold = float(ops.convert_to_numpy(ops.cast(w.pruned.threshold, "float32")))
+            yield w.name, *magnitude_bins(ops.convert_to_numpy(stored), threshold)
 
     def _reusable(self) -> bool:
         last = self._last_reading
@@ -224,7 +207,7 @@ class Meter:
 
             # The concrete function: TensorFlow would take one `tf.function` a fit for needless retracing, and say so.
             # Without XLA: its counting isn't spread over the cores.
-            return tf.function(read, jit_compile=False).get_concrete_function()
+            return tf.function(read, autograph=False, jit_compile=False).get_concrete_function()
         if keras.backend.backend() == "jax":
             import jax
 
@@ -233,6 +216,10 @@ class Meter:
         import torch
 
         return torch.no_grad()(read)
+
+
+def _counted(weights: list[TrackedWeight]) -> list[TrackedWeight]:
+    return [w for w in weights if w.variable.trainable or w.pruned]
 
 
 def _follows_its_phases(wrapper: PruneLowMagnitude) -> bool:

@@ -41,6 +41,11 @@ class Server:
             text = error.read()
             return error.code, json.loads(text) if text.startswith(b"{") else text.decode()
 
+    def get(self, path):
+        """The JSON that another plugin's route gives."""
+        with urllib.request.urlopen(self.url + path) as answer:
+            return json.loads(answer.read())
+
     def index(self, when=lambda runs: runs):
         """Runs by name, as soon as `when` holds for them."""
 

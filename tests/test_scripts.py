@@ -5,6 +5,7 @@ import runpy
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from tests.conftest import MNIST, ROOT
@@ -30,6 +31,17 @@ def test_the_readmes_python_runs_from_top_to_bottom(tmp_path, monkeypatch):
 def test_so_does_that_of_the_page_on_pruning(tmp_path, monkeypatch):
     names = run_blocks("docs/pruning.md", tmp_path, monkeypatch)
     assert {"Block", "callback"} < set(names)
+
+
+def test_so_does_that_of_the_page_on_logging(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    names = run_blocks("docs/logging.md", tmp_path, monkeypatch)
+    assert list(names["runs"]) == ["fit", "loop", "torch"]
+    assert names["points"].step.tolist() == list(range(1, 101))
+    torch = names["runs"]["torch"].series
+    assert torch["sparsity/0.weight"].value[-1] == np.float32(0.8)
+    assert torch["sparsity_total/pruned"].value[-1] == np.float32((1024 + 205) / 1536)
+    assert torch["metrics/loss"].step.tolist() == list(range(1, 251))
 
 
 # The shape of a script for tfmot: per-layer wrapping with `input_shape`, step arithmetic with NumPy, a checkpoint

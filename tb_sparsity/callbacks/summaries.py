@@ -141,7 +141,8 @@ class Summaries:
         if self._every is None:
             return
         last_step, self._step = self._step, self._epoch_start + batch + 1
-        if getattr(self.model, "steps_per_execution", 1) > 1:  # `batch` may be beyond the epoch's last
+        # In legacy Keras None before `compile`. Above 1, `batch` may be beyond the epoch's last.
+        if (getattr(self.model, "steps_per_execution", 1) or 1) > 1:
             self._step = self._training_step()
         if self._step // self._every > last_step // self._every:
             self._batch_metrics.update(logs or {})

@@ -21,6 +21,8 @@ FORMAT_MINOR = 1
 SAMPLING_TOLERANCE = 5e-4
 _GRID = 4096
 
+_DEEPEST = 64  # how far a schedule's config may be nested for the page to get it
+
 
 @dataclass(frozen=True)
 class LoggedWeight:
@@ -109,7 +111,7 @@ def describe_schedule(schedule: Any, last_step: int | None = None) -> Schedule:
     if phases != [(begin, end, frequency)]:
         message.phases.extend(Phase(begin_step=b, end_step=_step_or_none(e), frequency=f) for b, e, f in phases)
     try:
-        message.config = json.dumps(schedule.get_config(), default=repr)
+        message.config = json.dumps(schedule.get_config(), default=_plain)
     except Exception:  # whatever a user's method raises: the log does without
         message.config = "{}"
     begins = [phase.begin_step for phase in message.phases]
@@ -121,6 +123,11 @@ def describe_schedule(schedule: Any, last_step: int | None = None) -> Schedule:
     message.target_step.extend(steps)
     message.target_value.extend(values)
     return message
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no way to say: a step as NumPy computed it is a number, anything else is told in words."""
+    return value.item() if isinstance(value, np.generic) else repr(value)
 
 
 def _sparsity(answer: Any) -> Any:
@@ -251,6 +258,7 @@ def _schedule_json(schedule: Schedule) -> dict[str, Any]:
         config = _finite(json.loads(schedule.config or "{}"))
     except (ValueError, RecursionError):
         config = {}
+    samples = min(len(schedule.target_step), len(schedule.target_value))
     return {
         "class_name": schedule.class_name,
         "config": config,
@@ -263,20 +271,26 @@ def _schedule_json(schedule: Schedule) -> dict[str, Any]:
         ],
         # float32 on the wire: its shortest decimals, not the digits of the double nearest to it
         "target": {
-            "step": list(schedule.target_step),
-            "value": [_finite(float(str(np.float32(v)))) for v in schedule.target_value],
+            "step": list(schedule.target_step[:samples]),
+            "value": [_finite(float(str(np.float32(v)))) for v in schedule.target_value[:samples]],
         },
     }
 
 
-def _finite(value: Any) -> Any:
-    """The value with None for every NaN and infinity in it: JSON has neither."""
+def _finite(value: Any, depth: int = 0) -> Any:
+    """The value with None for every NaN and infinity in it: JSON has neither.
+
+    Raises:
+        ValueError: If it is nested so deeply that what is done with it later might fail.
+    """
+    if depth > _DEEPEST:
+        raise ValueError("nested too deeply")
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, list):
-        return [_finite(v) for v in value]
+        return [_finite(v, depth + 1) for v in value]
     if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
+        return {k: _finite(v, depth + 1) for k, v in value.items()}
     return value
 
 

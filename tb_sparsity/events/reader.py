@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,8 +31,11 @@ from tb_sparsity.events.names import (
 
 # What is asked of the provider: more than any server keeps unless told to, so that points are never thinned at
 # random by the one server and otherwise by the other.
-_ALL_POINTS = 1_000_000
-_ALL_MANIFESTS = 1000
+_ALL = 2**31 - 1
+
+# What TensorBoard raises where one series is damaged, whatever else is asked for with it.
+_DAMAGE = (ArithmeticError, DecodeError, LookupError, MemoryError, TypeError, ValueError)
+_NONE_LEFT = (0, 0.0)  # last step and wall time of a tag without points
 
 _TFMOT_TAG = re.compile(r"(?:(.+)/)?(?:mask(_\d+)?:0/(sparsity)|threshold(_\d+)?:0/(threshold))")
 _TFMOT_WRAPPER = "prune_low_magnitude_"
@@ -39,6 +43,7 @@ _TFMOT_SUBDIRECTORY = "metrics"
 
 _UNKNOWN_RUN = "There is no such run."
 _UNKNOWN_TAG = "This run has no such tag."
+_UNREADABLE = "The points of this tag can't be read: the file is damaged."
 
 
 @dataclass
@@ -78,7 +83,7 @@ class Series:
 
 def list_runs(provider: DataProvider, ctx: Any, experiment_id: str) -> list[Run]:
     """All runs with sparsity in them, by name."""
-    listing = provider.list_scalars(ctx, experiment_id=experiment_id, plugin_name=SCALARS_PLUGIN)
+    listing = _list_scalars(provider, ctx, experiment_id)
     manifests = _manifests(provider, ctx, experiment_id, None)
     found = []
     for run in sorted(listing.keys() | manifests.keys()):
@@ -87,7 +92,7 @@ def list_runs(provider: DataProvider, ctx: Any, experiment_id: str) -> list[Run]
             continue
         source = "tfmot" if known and all(_TFMOT_TAG.fullmatch(t) for _, _, t in known) else "tb_sparsity"
         sessions = _sessions(manifests.get(run, ()))
-        ends = [_end(listing[run][t], sessions) for _, _, t in known] or [(0, 0.0)]
+        ends = [_end(listing[run][t], sessions) for _, _, t in known] or [_NONE_LEFT]
         found.append(
             Run(
                 run=run,
@@ -99,10 +104,10 @@ def list_runs(provider: DataProvider, ctx: Any, experiment_id: str) -> list[Run]
                 last_wall_time=max([wall for _, wall in ends] + [wall for _, wall in sessions]),
             )
         )
-    shown = Counter(run.name for run in found)
-    for run in found:
-        if shown[run.name] > 1:
-            run.name = run.run
+    while len(shown := Counter(one.name for one in found)) < len(found):  # a full name may be another's short one
+        for one in found:
+            if shown[one.name] > 1:
+                one.name = one.run
     return found
 
 
@@ -126,11 +131,11 @@ def read_series(
         return [Series(run, t, error=_UNKNOWN_RUN) for run, t in wanted]
     runs = sorted({run for run, _ in askable})
     data = _read(provider, ctx, experiment_id, runs, {t for _, t in askable})
-    known_runs = data.keys()
+    known: dict[str, set[str]] = {}
     if any(t not in data.get(run, {}) for run, t in askable):  # missing, or under tfmot's name
-        listing = provider.list_scalars(ctx, experiment_id=experiment_id, plugin_name=SCALARS_PLUGIN)
-        known_runs = listing.keys()
+        listing = _list_scalars(provider, ctx, experiment_id)
         file_tags = {run: _foreign_tags(listing.get(run, {})) for run in runs}
+        known = {run: {*listing[run], *file_tags[run]} for run in runs if run in listing}
         foreign = {file_tags[run][t] for run, t in askable if t in file_tags[run]}
         for run, found in _read(provider, ctx, experiment_id, runs, foreign).items():
             renamed = {t: found[file_tag] for t, file_tag in file_tags[run].items() if file_tag in found}
@@ -138,10 +143,69 @@ def read_series(
     sessions = {run: _sessions(found) for run, found in _manifests(provider, ctx, experiment_id, runs).items()}
     return [
         _series(run, t, data[run][t], sessions.get(run, []), points)
-        if data.get(run, {}).get(t)
-        else Series(run, t, error=_UNKNOWN_TAG if run in known_runs else _UNKNOWN_RUN)
+        if t in data.get(run, {})
+        else Series(run, t, error=_why_missing(known.get(run), t))
         for run, t in wanted
     ]
+
+
+def _why_missing(tags: set[str] | None, name: str) -> str:
+    if tags is None:
+        return _UNKNOWN_RUN
+    return _UNREADABLE if name in tags else _UNKNOWN_TAG
+
+
+def _ask(
+    provider: DataProvider,
+    method: str,
+    ctx: Any,
+    experiment_id: str,
+    runs: list[str] | None,
+    tags: list[str] | None,
+    **request: Any,
+) -> dict[str, dict[str, Any]]:
+    """What the provider's method gives for these runs and tags (None: all), as far as it can be read.
+
+    TensorBoard decodes tensors as they are asked for, and one that is damaged fails the whole request. Then what
+    is asked for is halved, until the damaged series are alone.
+    """
+    some = RunTagFilter(runs=runs, tags=tags)
+    try:
+        found: Mapping[str, Mapping[str, Any]] = getattr(provider, method)(
+            ctx, experiment_id=experiment_id, run_tag_filter=some, **request
+        )
+        return {run: dict(by_tag) for run, by_tag in found.items()}
+    except _DAMAGE:
+        pass
+    parts: list[tuple[list[str], list[str] | None]] = []
+    if runs is None:
+        parts = [(_run_names(provider, ctx, experiment_id), tags)]
+    elif len(runs) > 1:
+        parts = [(half, tags) for half in _halves(runs)]
+    elif tags is not None and len(tags) > 1:
+        parts = [(runs, half) for half in _halves(tags)]
+    readable: dict[str, dict[str, Any]] = defaultdict(dict)
+    for part in parts:
+        for run, by_tag in _ask(provider, method, ctx, experiment_id, *part, **request).items():
+            readable[run].update(by_tag)
+    return dict(readable)
+
+
+def _run_names(provider: DataProvider, ctx: Any, experiment_id: str) -> list[str]:
+    with suppress(*_DAMAGE):
+        return [run.run_name for run in provider.list_runs(ctx, experiment_id=experiment_id)]
+    with suppress(*_DAMAGE):  # where not even the first event of some run can be read
+        return list(provider.list_tensors(ctx, experiment_id=experiment_id, plugin_name=MANIFEST_PLUGIN))
+    return []
+
+
+def _halves(names: list[str]) -> tuple[list[str], list[str]]:
+    middle = len(names) // 2
+    return names[:middle], names[middle:]
+
+
+def _list_scalars(provider: DataProvider, ctx: Any, experiment_id: str) -> dict[str, dict[str, Any]]:
+    return _ask(provider, "list_scalars", ctx, experiment_id, None, None, plugin_name=SCALARS_PLUGIN)
 
 
 def _read(
@@ -150,19 +214,15 @@ def _read(
     tags = sorted(tags)
     if not tags:
         return {}
-    found = provider.read_scalars(
-        ctx,
-        experiment_id=experiment_id,
-        plugin_name=SCALARS_PLUGIN,
-        downsample=_ALL_POINTS,
-        run_tag_filter=RunTagFilter(runs=runs, tags=tags),
-    )
-    return {run: dict(by_tag) for run, by_tag in found.items()}
+    more = {"plugin_name": SCALARS_PLUGIN, "downsample": _ALL}
+    return _ask(provider, "read_scalars", ctx, experiment_id, runs, tags, **more)
 
 
 def _series(run: str, name: str, data: Sequence[Any], sessions: list[tuple[int, float]], points: int) -> Series:
     latest: dict[int, Any] = {}
     for point in data:  # of two points at one step the later is the truth
+        if not isinstance(point.value, (int, float)) or not math.isfinite(point.wall_time):
+            continue  # damaged
         if point.step not in latest or point.wall_time >= latest[point.step].wall_time:
             latest[point.step] = point
     kept = [p for _, p in sorted(latest.items()) if not _superseded(p.step, p.wall_time, sessions)]
@@ -187,6 +247,10 @@ def _superseded(step: int, wall_time: float, sessions: list[tuple[int, float]]) 
 def _end(metadata: Any, sessions: list[tuple[int, float]]) -> tuple[int, float]:
     """Last step and wall time of a tag; sessions that started after its last point have cut its end off."""
     wall_time = metadata.max_wall_time
+    if metadata.max_step is None:  # TensorBoard's Python server has dropped them all
+        return _NONE_LEFT
+    if not math.isfinite(wall_time):  # damaged
+        return max(metadata.max_step, 0), 0.0
     cuts = [first - 1 for first, started in sessions if started > wall_time]
     return max(min([metadata.max_step, *cuts]), 0), wall_time
 
@@ -195,14 +259,13 @@ def _manifests(
     provider: DataProvider, ctx: Any, experiment_id: str, runs: list[str] | None
 ) -> dict[str, Sequence[Any]]:
     """The manifests of runs (None: of all), each with step and wall time, as they were written."""
-    found = provider.read_tensors(
-        ctx,
-        experiment_id=experiment_id,
-        plugin_name=MANIFEST_PLUGIN,
-        downsample=_ALL_MANIFESTS,
-        run_tag_filter=RunTagFilter(runs=runs, tags=[MANIFEST_TAG]),
-    )
-    return {run: by_tag[MANIFEST_TAG] for run, by_tag in found.items() if MANIFEST_TAG in by_tag}
+    more = {"plugin_name": MANIFEST_PLUGIN, "downsample": _ALL}
+    found = _ask(provider, "read_tensors", ctx, experiment_id, runs, [MANIFEST_TAG], **more)
+    return {
+        run: [datum for datum in by_tag[MANIFEST_TAG] if math.isfinite(datum.wall_time)]
+        for run, by_tag in found.items()
+        if MANIFEST_TAG in by_tag
+    }
 
 
 def _sessions(manifests: Iterable[Any]) -> list[tuple[int, float]]:
@@ -212,10 +275,10 @@ def _sessions(manifests: Iterable[Any]) -> list[tuple[int, float]]:
 
 def _latest_manifest(manifests: Sequence[Any]) -> dict[str, Any] | None:
     for datum in sorted(manifests, key=lambda m: m.wall_time, reverse=True):
-        try:
-            return to_json(bytes(datum.numpy.item()))
-        except (DecodeError, TypeError, ValueError):
-            continue  # damaged: an older one tells more than none
+        content = datum.numpy.item() if datum.numpy.size == 1 else None
+        with suppress(DecodeError, ValueError):  # damaged: an older one tells more than none
+            if isinstance(content, bytes):
+                return to_json(content)
     return None
 
 
@@ -265,19 +328,19 @@ def _is_text(name: str) -> bool:
 
 
 def share_axes(series: Iterable[Series]) -> dict[str, Any]:
-    """Series in columns for the wire: those with the same steps share an axis; NaN and infinities become None.
+    """Series in columns for the wire: those of the same events share an axis; NaN and infinities become None.
 
     Returns:
         `{"axes": [{"step", "wall_time"}], "series": [{"run", "tag", "axis", "value"} or {"run", "tag", "error"}]}`
     """
     axes: list[dict[str, Any]] = []
-    index_of: dict[tuple[int, ...], int] = {}
+    index_of: dict[tuple[tuple[int, ...], tuple[float, ...]], int] = {}
     columns: list[dict[str, Any]] = []
     for s in series:
         if s.error is not None:
             columns.append({"run": s.run, "tag": s.tag, "error": s.error})
             continue
-        key = tuple(s.step)
+        key = tuple(s.step), tuple(s.wall_time)
         if key not in index_of:
             index_of[key] = len(axes)
             axes.append({"step": s.step, "wall_time": s.wall_time})

@@ -194,6 +194,9 @@ def test_a_meter_is_compiled_once_for_many_fits(small_model, fit, tmp_path, monk
     assert "mask_churn/hidden/kernel" not in read(tmp_path)[0]  # no fit has a second point
     fit(pruned, [UpdatePruningStep(), summaries], epochs=1)  # another optimizer: another learning rate
     assert len(made) == 2 * once
+    pruned.layers[-1].trainable = False  # other weights count
+    fit(pruned, [UpdatePruningStep(), summaries], epochs=1, compiled=True)
+    assert len(made) == 3 * once
 
 
 def test_a_loop_of_ones_own_logs_with_one_call_a_step(small_model, small_data, tmp_path):

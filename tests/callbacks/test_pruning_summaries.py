@@ -261,6 +261,8 @@ def test_nan_metrics_and_metrics_that_are_no_numbers(small_model, fit, tmp_path)
         ({"log_dir": "x", "update_freq": 0}, ValueError, "update_freq=0"),
         ({"log_dir": "x", "update_freq": True}, ValueError, "update_freq=True"),
         ({"log_dir": "x", "update_freq": "step"}, ValueError, "update_freq='step'"),
+        ({"log_dir": "x", "histogram_freq": -1}, ValueError, "histogram_freq=-1"),
+        ({"log_dir": "x", "flush_secs": 0}, ValueError, "flush_secs=0"),
         ({"log_dir": "x", "freq": 1}, TypeError, "no argument 'freq'"),
     ],
 )
@@ -271,3 +273,18 @@ def test_wrong_arguments(arguments, error, message):
 
 def test_tfmots_arguments_for_its_base_class_are_taken():
     PruningSummaries(log_dir="logs", profile_batch=0)
+
+
+def test_histograms_of_magnitudes_every_so_many_epochs(small_model, fit, tmp_path, serve_both):
+    pruned = prune_low_magnitude(small_model, SCHEDULE)
+    fit(pruned, [UpdatePruningStep(), PruningSummaries(tmp_path, histogram_freq=2)], epochs=5)
+    kernel = keras.ops.convert_to_numpy(pruned.layers[0].layer.kernel)
+    for server in serve_both(tmp_path):
+        server.index(lambda runs: runs.get("sparsity", {}).get("last_step") == 50)
+        histograms = server.get("data/plugin/histograms/histograms?run=sparsity&tag=magnitude/hidden/kernel")
+        assert [step for _, step, _ in histograms] == [20, 40]
+        bins = np.array(histograms[-1][2])
+        assert bins[:, 2].sum() == kernel.size
+        assert bins[0, 0] == 0
+        assert bins[0, 2] >= (kernel == 0).sum()
+        np.testing.assert_array_equal(bins[:-1, 1], bins[1:, 0])
