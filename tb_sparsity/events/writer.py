@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import time
 import weakref
 from collections.abc import Mapping, Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,12 @@ from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_
 from tensorboard.plugins.histogram import metadata as histograms
 
 import tb_sparsity
-from tb_sparsity.events.directory import is_remote
-from tb_sparsity.events.event_log import Encoded, EventLog, Scalars
+from tb_sparsity.events.directory import inside, is_remote
+from tb_sparsity.events.event_log import EventLog
 from tb_sparsity.events.manifest import LoggedWeight, describe_run
 from tb_sparsity.events.manifest_pb2 import Block, Manifest, NOfM
 from tb_sparsity.events.names import MAGNITUDE_PREFIX, MANIFEST_PLUGIN, MANIFEST_TAG, SUBDIRECTORY, TOTAL_PRUNED, tag
+from tb_sparsity.events.records import Encoded, Scalars
 
 _LOCAL_FLUSH_SECS = 1.0
 _REMOTE_FLUSH_SECS = 30.0  # object stores write the whole file anew each time
@@ -65,14 +66,15 @@ class SparsityWriter:
             flush_secs = _REMOTE_FLUSH_SECS if is_remote(path) else _LOCAL_FLUSH_SECS
         if isinstance(flush_secs, bool) or not isinstance(flush_secs, (int, float)) or not flush_secs > 0:
             raise ValueError(f"`flush_secs` must be a positive number of seconds. Received: flush_secs={flush_secs!r}")
-        self._log = EventLog(os.path.join(path, SUBDIRECTORY), flush_secs)
+        self._log = EventLog(inside(path, SUBDIRECTORY), flush_secs)
+        self._close = weakref.finalize(self, self._log.close)
+        self._close.atexit = False  # the log sees to that itself, after all who may still log
+        self._wall_time = self._log.file_time  # of the last event
         self._manifest = Manifest()
         self._pruned: dict[str, int] = {}  # weights in the total -> size
         self._in_session = False
         self._step: int | None = None
         self._written: set[str] = set()
-        # An exception that ends the program must not take the queued events with it.
-        self._close = weakref.finalize(self, self._log.close)
 
     @property
     def directory(self) -> str:
@@ -167,23 +169,24 @@ class SparsityWriter:
         others = {"threshold": threshold, "mask_churn": mask_churn, "pruning_step": pruning_step, "metrics": metrics}
         for kind, numbers in others.items():
             row.update((tag(kind, name), _number(name, value)) for name, value in (numbers or {}).items())
-        if isinstance(step, bool) or int(step) != step or step < 0:
+        if isinstance(step, bool) or not 0 <= step < 2**63 or int(step) != step:
             raise ValueError(f"`step` must be the number of training steps taken. Received: step={step!r}")
-        self.log_row(int(step), tuple(row), np.array(list(row.values()), np.float32))
+        with np.errstate(over="ignore"):  # what float32 can't hold is infinite
+            row_values = np.array(list(row.values()), np.float32)
+        self.log_row(int(step), tuple(row), row_values)
 
     def begin_session(self, manifest: Manifest) -> None:
         """Begins a session with this manifest, at its `first_step`."""
-        self._in_session = True
-        self._step, self._written = None, set()
-        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-        self._add(manifest.first_step, session_log=start)
-        self.write_manifest(manifest)
+        with self._log.order:
+            self._in_session = True
+            self._step, self._written = None, set()
+            start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+            self._add(manifest.first_step, session_log=start)
+            self.write_manifest(manifest)
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Writes the manifest of the session that goes on."""
-        self._manifest = manifest
         sizes = {w.name: w.size for w in manifest.weights if w.HasField("schedule")}
-        self._pruned = sizes or {w.name: w.size for w in manifest.weights}
         tensor = tensor_pb2.TensorProto(
             dtype=types_pb2.DT_STRING,
             tensor_shape=tensor_shape_pb2.TensorShapeProto(),
@@ -194,7 +197,10 @@ class SparsityWriter:
             data_class=summary_pb2.DATA_CLASS_TENSOR,
         )
         value = summary_pb2.Summary.Value(tag=MANIFEST_TAG, tensor=tensor, metadata=metadata)
-        self._add(manifest.first_step, lasting=True, summary=summary_pb2.Summary(value=[value]))
+        with self._log.order:
+            self._manifest = manifest
+            self._pruned = sizes or {w.name: w.size for w in manifest.weights}
+            self._add(manifest.first_step, lasting=True, summary=summary_pb2.Summary(value=[value]))
 
     def log_row(self, step: int, tags: tuple[str, ...], values: np.ndarray) -> None:
         """Logs values under full tags, each tag once; those that this step has already are left out.
@@ -204,14 +210,15 @@ class SparsityWriter:
             tags: The tags.
             values: float32, one value for each tag. Not to be changed afterwards.
         """
-        self._enter(step)
-        if self._written:
-            new = [i for i, t in enumerate(tags) if t not in self._written]
-            if len(new) < len(tags):
-                tags, values = tuple(tags[i] for i in new), values[new]
-        if tags:
-            self._written.update(tags)
-            self._log.add(Scalars(step, tags, values, time.time()))
+        with self._log.order:
+            self._enter(step)
+            if self._written:
+                new = [i for i, t in enumerate(tags) if t not in self._written]
+                if len(new) < len(tags):
+                    tags, values = tuple(tags[i] for i in new), values[new]
+            if tags:
+                self._written.update(tags)
+                self._log.add(Scalars(step, tags, values, self._now()))
 
     def log_histogram(self, step: int, name: str, edges: Sequence[float], counts: Sequence[float]) -> None:
         """Logs the histogram of a weight's magnitudes.
@@ -222,11 +229,6 @@ class SparsityWriter:
             edges: Where bins begin, and the end of the last.
             counts: How many magnitudes are in each bin.
         """
-        full_tag = MAGNITUDE_PREFIX + name
-        self._enter(step)
-        if full_tag in self._written:
-            return
-        self._written.add(full_tag)
         bins = np.stack([edges[:-1], edges[1:], counts], axis=1).astype("<f8")
         shape = [tensor_shape_pb2.TensorShapeProto.Dim(size=n) for n in bins.shape]
         tensor = tensor_pb2.TensorProto(
@@ -236,8 +238,12 @@ class SparsityWriter:
         )
         metadata = histograms.create_summary_metadata(display_name=None, description=None)
         metadata.data_class = summary_pb2.DATA_CLASS_TENSOR
-        value = summary_pb2.Summary.Value(tag=full_tag, tensor=tensor, metadata=metadata)
-        self._add(step, points=1, summary=summary_pb2.Summary(value=[value]))
+        value = summary_pb2.Summary.Value(tag=MAGNITUDE_PREFIX + name, tensor=tensor, metadata=metadata)
+        with self._log.order:
+            self._enter(step)
+            if value.tag not in self._written:
+                self._written.add(value.tag)
+                self._add(step, points=1, summary=summary_pb2.Summary(value=[value]))
 
     def flush(self) -> None:
         """Waits until everything logged is in the file."""
@@ -245,7 +251,8 @@ class SparsityWriter:
 
     def close(self) -> None:
         """Writes what is left and closes the file."""
-        self._close()
+        self._close.detach()
+        self._log.close()
 
     def __enter__(self) -> SparsityWriter:
         return self
@@ -264,8 +271,13 @@ class SparsityWriter:
             self.begin_session(manifest)
         self._step, self._written = step, set()
 
+    def _now(self) -> float:
+        """Seconds since 1970, later than any event before: readers tell by that what is newer. Clocks are put back."""
+        self._wall_time = max(time.time(), math.nextafter(self._wall_time, math.inf))
+        return self._wall_time
+
     def _add(self, step: int, points: int = 0, lasting: bool = False, **what: Any) -> None:
-        event = event_pb2.Event(wall_time=time.time(), step=step, **what)
+        event = event_pb2.Event(wall_time=self._now(), step=step, **what)
         self._log.add(Encoded(event.SerializeToString(), points, lasting))
 
 
@@ -286,7 +298,7 @@ def _share(name: str, value: Any) -> float:
     if len(shape):
         zeros = value == 0
         zeros = zeros.detach().cpu() if hasattr(zeros, "detach") else zeros  # of PyTorch
-        return np.count_nonzero(np.asarray(zeros)) / max(prod(shape), 1)
+        return np.count_nonzero(np.asarray(zeros)) / max(math.prod(shape), 1)
     share = _number(name, value)
     if share < 0 or share > 1:
         raise ValueError(f"The sparsity of {name!r} must be in [0, 1]: a share, not percent. Received: {value!r}")
