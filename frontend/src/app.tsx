@@ -1,11 +1,14 @@
 import { indexError, latest, page, reload, series, view } from "./data/store";
 import { MetricChart, TotalChart, WeightCharts } from "./views/charts";
+import { Compare } from "./views/compare";
 import { Headline } from "./views/headline";
+import { HeatView } from "./views/heat";
 import { Layers } from "./views/layers";
 import { Sidebar } from "./views/sidebar";
 import { Empty, Failure } from "./views/states";
 import { Tabs } from "./views/tabs";
 import { Toolbar } from "./views/toolbar";
+import { TradeOff } from "./views/tradeoff";
 
 export function App() {
   return (
@@ -43,7 +46,21 @@ function Content() {
 }
 
 function View() {
-  if (view.value === "layers") return <Layers />;
+  switch (view.value) {
+    case "layers":
+      return <Layers />;
+    case "heat":
+      return <HeatView />;
+    case "tradeoff":
+      return <TradeOff />;
+    case "compare":
+      return <Compare />;
+    default:
+      return <Overview />;
+  }
+}
+
+function Overview() {
   return (
     <>
       <Headline />

@@ -7,10 +7,13 @@ import { followData } from "./host/reload";
 import { followTheme } from "./host/theme";
 import baseStyles from "./styles/base.css?inline";
 import chartStyles from "./styles/charts.css?inline";
+import compareStyles from "./styles/compare.css?inline";
+import heatStyles from "./styles/heat.css?inline";
 import sidebarStyles from "./styles/sidebar.css?inline";
 import stateStyles from "./styles/states.css?inline";
 import summaryStyles from "./styles/summary.css?inline";
 import tableStyles from "./styles/table.css?inline";
+import tradeoffStyles from "./styles/tradeoff.css?inline";
 
 /** TensorBoard imports this module in the tab's iframe, and calls this. */
 export function render(): void {
@@ -22,6 +25,9 @@ export function render(): void {
     summaryStyles,
     chartStyles,
     tableStyles,
+    heatStyles,
+    tradeoffStyles,
+    compareStyles,
     stateStyles,
   ].join("\n");
   document.head.append(style);

@@ -12,11 +12,11 @@ from tests.browser.logs import number
 class Tab:
     """Finds things on the page, and moves over it. Everything waits until it is there."""
 
-    def __init__(self, page, url):
+    def __init__(self, page, url, link=""):
         self.page = page
         self.url = f"{url.rstrip('/')}/#sparsity"
         self.frame = page.frame_locator("iframe")
-        page.goto(self.url)
+        page.goto(self.url + link)
 
     def wait_until_drawn(self):
         for figure in (self.total, self.weights.first):

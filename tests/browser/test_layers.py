@@ -36,10 +36,7 @@ class Table:
 @pytest.fixture
 def open_tab(page, tensorboard):
     def open_it(logdir, link="", **kwargs):
-        tab = Tab(page, tensorboard(logdir, **kwargs).url)
-        if link:
-            page.goto(f"{tab.url}{link}")
-            page.reload()
+        tab = Tab(page, tensorboard(logdir, **kwargs).url, link)
         expect(tab.main).to_have_attribute("data-state", "ready", timeout=20_000)
         return tab
 

@@ -79,9 +79,15 @@ def command(function, *arguments):
 
 def run(function, *arguments):
     """`(what it printed, as JSON, what it warned of)`."""
-    done = subprocess.run(command(function, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=100)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout or "null"), done.stderr
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command(function, *arguments), cwd=ROOT, text=True, start_new_session=True, **pipes) as child:
+        try:
+            printed, said = child.communicate(timeout=100)
+        finally:  # children of its own too
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+    assert child.returncode == 0, said
+    return json.loads(printed or "null"), said
 
 
 def start(function, *arguments):

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { niceRange, stepTicks, tickLabels, valueTicks } from "./axes";
+import { logRange, logTicks, niceRange, stepTicks, tickLabels, valueTicks } from "./axes";
 import { depth, updateSteps } from "./schedule-layer";
 
 describe("a metric's axis", () => {
@@ -53,4 +53,11 @@ it("only ranges that overlap count as lying over each other", () => {
   expect(depth([])).toBe(1);
   expect(depth([10, 20, 30].map((begin) => ({ begin, end: begin + 9 })))).toBe(1);
   expect(depth([10, 20, 30].map((begin) => ({ begin, end: null })))).toBe(3);
+});
+
+it("a logarithmic axis spans whole decades", () => {
+  expect(logRange(0.03, 2)).toEqual([0.01, 10]);
+  expect(logRange(1, 1)).toEqual([1, 10]);
+  expect(logTicks([0.1, 10])).toEqual([0.1, 0.2, 0.5, 1, 2, 5, 10]);
+  expect(logTicks([1e-8, 10])).toEqual([1e-8, 1e-5, 0.01, 10]);
 });

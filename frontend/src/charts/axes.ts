@@ -37,6 +37,23 @@ export function valueTicks([low, high]: readonly [number, number]): number[] {
   return ticksBetween(low, high, niceIncrement(((high - low) / METRIC_INTERVALS) * (1 - 1e-6)));
 }
 
+/** The whole decades that hold all values. */
+export function logRange(low: number, high: number): [number, number] {
+  const [from, to] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  return [10 ** from, 10 ** Math.max(to, from + 1)];
+}
+
+/** Powers of ten; between two or three of them also their doubles and halves. */
+export function logTicks([low, high]: readonly [number, number]): number[] {
+  const [from, to] = [Math.round(Math.log10(low)), Math.round(Math.log10(high))];
+  const every = Math.max(1, Math.ceil((to - from) / METRIC_INTERVALS));
+  const factors = to - from <= 2 ? [1, 2, 5] : [1];
+  const ticks: number[] = [];
+  for (let power = from; power <= to; power += every)
+    for (const factor of factors) if (factor === 1 || power < to) ticks.push(factor * 10 ** power);
+  return ticks.map((tick) => Number(tick.toPrecision(12)));
+}
+
 export function tickLabels(ticks: readonly number[], unit: Unit): string[] {
   if (unit === "number") return ticks.map(formatNumber);
   const increment = (ticks[1] ?? 1) - (ticks[0] ?? 0);

@@ -14,6 +14,8 @@ export interface Curve {
   run: string;
   color: string;
   points: Points;
+  /** What is drawn in their place: smoothed. */
+  drawn?: Points;
 }
 
 export interface TargetCurve {
@@ -28,6 +30,8 @@ export interface ChartLook {
   unit: Unit;
   /** Fixed ticks of an axis from 0 to 1; null: the axis follows the values. */
   ticks: number[] | null;
+  /** A logarithmic axis, if no value forbids it. */
+  log?: boolean;
 }
 
 /** Measured points that a chart of this model draws. */

@@ -2,7 +2,7 @@ import uPlot from "uplot";
 import { firstIndexAbove } from "../data/schedule";
 import { lastPoint } from "../data/status";
 import type { Points } from "../data/types";
-import { drawStepLabels, niceRange, tickLabels, valueTicks } from "./axes";
+import { drawStepLabels, logRange, logTicks, niceRange, tickLabels, valueTicks } from "./axes";
 import type { ChartLook, ChartModel } from "./model";
 import { drawBands, drawTargets, drawUpdates, pixelRatio } from "./schedule-layer";
 
@@ -125,8 +125,8 @@ export class StepChart {
     for (const dot of this.dots) dot.style.display = "none";
     if (cursor === null) return;
     place(this.crosshair, Math.round(u.valToPos(cursor, "x")), 0);
-    model.curves.forEach(({ points, color }, i) => {
-      const point = lastPoint(points, cursor);
+    model.curves.forEach(({ points, drawn, color }, i) => {
+      const point = lastPoint(drawn ?? points, cursor);
       const dot = this.dots[i];
       if (!point || !dot) return;
       dot.style.background = color;
@@ -136,6 +136,7 @@ export class StepChart {
 
   private options(model: ChartModel): uPlot.Options {
     const { axisWidth, unit, ticks } = this.look;
+    const log = this.look.log === true && isPositive(model);
     const ink = (name: string) => getComputedStyle(this.host).getPropertyValue(name);
     const axis = { font: FONT, stroke: () => ink("--muted"), ticks: { show: false } };
     return {
@@ -160,9 +161,11 @@ export class StepChart {
       scales: {
         x: { time: false, auto: false },
         y: {
+          distr: log ? 3 : 1,
           range: (_, low, high) => {
             if (ticks) return [0, 1];
-            return low === null || high === null ? [0, 1] : niceRange(low, high);
+            if (low === null || high === null) return log ? [1, 10] : [0, 1];
+            return log ? logRange(low, high) : niceRange(low, high);
           },
         },
       },
@@ -178,7 +181,9 @@ export class StepChart {
           size: axisWidth,
           gap: 8,
           grid: { stroke: () => ink("--rule"), width: 1 },
-          splits: (_, __, low, high) => ticks ?? valueTicks([low, high]),
+          splits: (_, __, low, high) => ticks ?? (log ? logTicks : valueTicks)([low, high]),
+          // uPlot's own would leave out what isn't a power of ten.
+          filter: (_, values) => values,
           values: (_, values) => tickLabels(values, unit),
         },
       ],
@@ -222,6 +227,11 @@ export class StepChart {
   }
 }
 
+/** Zero and what is below it have no place on a logarithmic axis. */
+function isPositive({ curves }: ChartModel): boolean {
+  return curves.every(({ points }) => points.value.every((v) => v === null || v > 0));
+}
+
 /** Whether a curve has so few points, so far apart, that marking each of them helps. */
 function fewDots(u: uPlot, { step }: Points): boolean {
   if (step.length > DOTS_UP_TO || step.length === 0) return false;
@@ -232,6 +242,8 @@ function fewDots(u: uPlot, { step }: Points): boolean {
 
 /** Curves on one common axis: where a curve has no point it is undefined, where it has a gap null. */
 function align(model: ChartModel): uPlot.AlignedData {
-  const tables = model.curves.map(({ points }) => [points.step, points.value] as uPlot.AlignedData);
+  const tables = model.curves.map(({ points, drawn = points }) => {
+    return [drawn.step, drawn.value] as uPlot.AlignedData;
+  });
   return tables.length > 0 ? uPlot.join(tables) : [[]];
 }

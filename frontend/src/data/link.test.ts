@@ -11,6 +11,11 @@ const state: LinkState = {
   weight: HOSTILE[3] as string,
   run: "run1/sparsity",
   sort: "-difference",
+  heat: "difference",
+  tolerance: "0.5",
+  baseline: "dense/sparsity",
+  smooth: "0.6",
+  scale: "log",
 };
 
 describe("a link", () => {

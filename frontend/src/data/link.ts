@@ -1,8 +1,14 @@
 /** What of the page's state a link carries, as text: only what differs from the beginning. */
 
-export const VIEWS = ["overview", "layers"] as const;
+export const VIEWS = ["overview", "layers", "heat", "tradeoff", "compare"] as const;
 export type View = (typeof VIEWS)[number];
-export const VIEW_NAMES: Record<View, string> = { overview: "Overview", layers: "Layers" };
+export const VIEW_NAMES: Record<View, string> = {
+  overview: "Overview",
+  layers: "Layers",
+  heat: "Heat map",
+  tradeoff: "Trade-off",
+  compare: "Compare",
+};
 
 export interface LinkState {
   view: View;
@@ -16,6 +22,15 @@ export interface LinkState {
   run: string | null;
   /** The table's order: a column, with a minus for the highest first. */
   sort: string | null;
+  /** What the heat map's colours say: `sparsity`, or the `difference` to the schedule. */
+  heat: string | null;
+  /** How far a metric may be from its best, in points for shares: as the user typed it. */
+  tolerance: string | null;
+  /** The run that others are compared with. */
+  baseline: string | null;
+  /** How much the metric's curve is smoothed, and `log` for its axis. */
+  smooth: string | null;
+  scale: string | null;
 }
 
 export const FIRST: LinkState = {
@@ -27,9 +42,27 @@ export const FIRST: LinkState = {
   weight: null,
   run: null,
   sort: null,
+  heat: null,
+  tolerance: null,
+  baseline: null,
+  smooth: null,
+  scale: null,
 };
 
 export type Params = Record<string, string>;
+
+const TEXTS = [
+  "metric",
+  "weights",
+  "weight",
+  "run",
+  "sort",
+  "heat",
+  "tolerance",
+  "baseline",
+  "smooth",
+  "scale",
+] as const;
 
 export function toParams(state: LinkState): Params {
   const params: Params = {};
@@ -37,7 +70,7 @@ export function toParams(state: LinkState): Params {
   // Names may hold anything; encoded they hold no comma.
   if (state.runs) params.runs = state.runs.map(encodeURIComponent).join(",");
   if (state.zoom) params.zoom = state.zoom.join("-");
-  for (const name of ["metric", "weights", "weight", "run", "sort"] as const) {
+  for (const name of TEXTS) {
     const value = state[name];
     if (value) params[name] = value;
   }
@@ -58,6 +91,11 @@ export function fromParams(params: Params): LinkState {
     weight: params.weight ?? null,
     run: params.run ?? null,
     sort: params.sort ?? null,
+    heat: params.heat ?? null,
+    tolerance: params.tolerance ?? null,
+    baseline: params.baseline ?? null,
+    smooth: params.smooth ?? null,
+    scale: params.scale ?? null,
   };
 }
 

@@ -48,6 +48,16 @@ export interface RunStatus {
   weights: number;
 }
 
+/** Nothing written for so long, and a training is taken to have ended. */
+const LIVE_SECONDS = 90;
+
+/** Whether a run's training still goes on, as far as its log tells; `now` in seconds since 1970. */
+export function isLive({ last_step, last_wall_time, manifest }: Run, now: number): boolean {
+  const total = manifest?.total_steps ?? null;
+  if (total !== null && (last_step ?? 0) >= total) return false;
+  return last_wall_time !== null && Math.abs(now - last_wall_time) < LIVE_SECONDS;
+}
+
 /** What is known of a run; undefined: not arrived yet, null: not in the log. */
 export interface Known {
   total: Points | null | undefined;

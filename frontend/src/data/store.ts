@@ -23,6 +23,8 @@ export const page = signal<"loading" | "ready" | "empty" | "error">("loading");
 /** Why the last look at the index failed; null if it didn't. */
 export const indexError = signal<string | null>(null);
 export const reloading = signal(false);
+/** When the index was last looked at, in seconds since 1970. */
+export const lookedAt = signal(0);
 
 export const runs = signal<readonly Run[]>([]);
 const shown = signal<ReadonlySet<string>>(new Set());
@@ -40,6 +42,12 @@ export const view = signal<View>(FIRST.view);
 export const tableRun = signal<string | null>(null);
 export const openWeight = signal<string | null>(null);
 export const tableSort = signal<string | null>(null);
+export const heatColor = signal<string | null>(null);
+export const tolerance = signal<string | null>(null);
+export const baseline = signal<string | null>(null);
+/** Of the metric's chart; not remembered: a curve that was smoothed last week would mislead. */
+export const smooth = signal<string | null>(null);
+export const scale = signal<string | null>(null);
 /** The step that the crosshair of every chart stands on; null: none, the readouts show the end. */
 export const cursor = signal<number | null>(null);
 export const zoom = signal<readonly [number, number] | null>(recallZoom());
@@ -86,6 +94,11 @@ export function linkParams(): Params {
     weight: openWeight.value,
     run: tableRun.value,
     sort: tableSort.value,
+    heat: heatColor.value,
+    tolerance: tolerance.value,
+    baseline: baseline.value,
+    smooth: smooth.value,
+    scale: scale.value,
   };
   return toParams(state);
 }
@@ -101,6 +114,11 @@ export function acceptLink(params: Params): void {
     openWeight.value = state.weight;
     tableRun.value = state.run;
     tableSort.value = state.sort;
+    heatColor.value = state.heat;
+    tolerance.value = state.tolerance;
+    baseline.value = state.baseline;
+    smooth.value = state.smooth;
+    scale.value = state.scale;
     linkedRuns.value = state.runs;
     if (runs.value.length > 0) showLinkedRuns(runs.value);
   });
@@ -199,6 +217,7 @@ function accept(answer: Run[]): void {
   const news = JSON.stringify(answer) !== JSON.stringify(runs.value);
   batch(() => {
     indexError.value = null;
+    lookedAt.value = Date.now() / 1000;
     page.value = answer.length > 0 ? "ready" : "empty";
     // Without news nothing is drawn again.
     if (!news) return;

@@ -2,19 +2,21 @@ import { useComputed } from "@preact/signals";
 import type { ChartLook } from "../charts/model";
 import { formatNumber, formatShare, formatStep, isShareMetric } from "../data/format";
 import { totalPlan, weightPlan } from "../data/schedule";
+import { smoothingWeight } from "../data/smooth";
 import {
-  chooseMetricByName,
   filteredWeights,
   metric,
-  metrics,
   metricTag,
+  scale,
   shownRuns,
+  smooth,
   sparsityTag,
   weightFilter,
   weights,
 } from "../data/store";
 import { TAG_PREFIXES, TOTAL_TAGS } from "../names";
 import { StepFigure } from "./figure";
+import { MetricChoice } from "./metric-choice";
 import { Name } from "./name";
 import { ScheduleReadout, SmallReadout, SmallSummary, ValueReadout } from "./readout";
 
@@ -28,6 +30,7 @@ const TOTAL_LOOK: ChartLook = {
 const WEIGHT_LOOK: ChartLook = { axisWidth: 44, unit: "share", ticks: [0, 0.5, 1] };
 const ACCURACY_LOOK: ChartLook = { axisWidth: AXIS_WIDTH, unit: "share", ticks: null };
 const METRIC_LOOK: ChartLook = { axisWidth: AXIS_WIDTH, unit: "number", ticks: null };
+const LOG_LOOK: ChartLook = { ...METRIC_LOOK, log: true };
 
 const formatAccuracy = (value: number) => formatShare(value, 2);
 
@@ -69,30 +72,23 @@ export function MetricChart() {
   if (name === null) return null;
   const share = isShareMetric(name);
   const format = share ? formatAccuracy : formatNumber;
+  const smoothing = smoothingWeight(smooth.value);
+  const log = scale.value === "log";
   return (
     <section>
       <h2>
-        <select
-          class="metric-choice"
-          aria-label="Metric"
-          value={name}
-          onChange={(event) => chooseMetricByName(event.currentTarget.value)}
-        >
-          {metrics.value.map((option) => (
-            <option key={option} value={option}>
-              {option}
-            </option>
-          ))}
-        </select>
+        <MetricChoice />
+        <MetricControls smoothing={smoothing} log={log} />
       </h2>
       <StepFigure
-        key={name}
+        key={`${smoothing} ${log} ${name}`}
         kind="metric"
         subject={name}
         tag={metricTag(name)}
         has={(run) => run.tags.metrics?.includes(name) ?? false}
         planOf={(run) => totalPlan(run.manifest)}
-        look={share ? ACCURACY_LOOK : METRIC_LOOK}
+        look={log ? LOG_LOOK : share ? ACCURACY_LOOK : METRIC_LOOK}
+        smoothing={smoothing}
         format={format}
       >
         {(rows, { step, chart }) => (
@@ -103,6 +99,38 @@ export function MetricChart() {
         )}
       </StepFigure>
     </section>
+  );
+}
+
+function MetricControls({ smoothing, log }: { smoothing: number; log: boolean }) {
+  return (
+    <span class="controls">
+      <label>
+        Smoothing
+        <input
+          type="range"
+          min="0"
+          max="0.99"
+          step="0.01"
+          value={smoothing}
+          onInput={(event) => {
+            const { value } = event.currentTarget;
+            smooth.value = Number(value) > 0 ? value : null;
+          }}
+        />
+        <span class="amount">{smoothing > 0 ? smoothing.toFixed(2) : "off"}</span>
+      </label>
+      <label>
+        <input
+          type="checkbox"
+          checked={log}
+          onChange={(event) => {
+            scale.value = event.currentTarget.checked ? "log" : null;
+          }}
+        />
+        Log scale
+      </label>
+    </span>
   );
 }
 

@@ -8,8 +8,10 @@ import { useVisible } from "../charts/use-visible";
 import { formatStep } from "../data/format";
 import { type Reading, readingAt, textOfReading } from "../data/readout";
 import { framesOf, type Plan, targetCurve } from "../data/schedule";
+import { smoothed } from "../data/smooth";
 import { cursor, domain, runColor, series, setZoom, shownRuns, validZoom } from "../data/store";
 import type { Run } from "../data/types";
+import { FigureTools } from "./figure-tools";
 
 /** One chart with its readout: a tag of every shown run that has it. */
 export interface FigureProps {
@@ -24,6 +26,8 @@ export interface FigureProps {
   /** How its values read in words. */
   format: (value: number) => string;
   weight?: string;
+  /** How much its curves are smoothed; the readout says what was logged. */
+  smoothing?: number;
   children: (
     rows: FigureRow[],
     figure: { step: number | null; chart: ComponentChildren },
@@ -50,9 +54,11 @@ export function StepFigure(props: FigureProps) {
     const curves: ChartModel["curves"] = [];
     const plans: { plan: Plan; color: string }[] = [];
     for (const { run, color, plan } of sources.value) {
-      const points = series.get({ run: run.run, tag });
-      if (points) curves.push({ run: run.run, color, points });
       if (plan) plans.push({ plan, color });
+      const points = series.get({ run: run.run, tag });
+      if (!points) continue;
+      const drawn = smoothed(points, props.smoothing ?? 0);
+      curves.push({ run: run.run, color, points, drawn });
     }
     const drawn = kind === "metric" ? [] : plans;
     return {
@@ -122,6 +128,7 @@ export function StepFigure(props: FigureProps) {
         step,
         chart: visible ? <Chart model={model} look={look} chart={chart} /> : <div class="chart" />,
       })}
+      {drawn && <FigureTools subject={subject} figure={element} model={model} />}
     </figure>
   );
 }

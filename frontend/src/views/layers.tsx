@@ -19,9 +19,7 @@ import {
   openWeight,
   runColor,
   series,
-  shownRuns,
   sparsityTag,
-  tableRun,
   tableSort,
   weightFilter,
 } from "../data/store";
@@ -29,6 +27,7 @@ import type { Run, SeriesKey } from "../data/types";
 import { TAG_PREFIXES } from "../names";
 import { WeightChart } from "./charts";
 import { Name } from "./name";
+import { chosenRun, RunChoice } from "./run-choice";
 import { Sparkline } from "./sparkline";
 import { useWindow } from "./use-window";
 
@@ -60,7 +59,7 @@ const NUMBERS = new Set<Column>([
 ]);
 
 export function Layers() {
-  const run = shownRuns.value.find((r) => r.run === tableRun.value) ?? shownRuns.value[0];
+  const run = chosenRun();
   if (!run) return <p class="headline">Choose a run on the left.</p>;
   return <LayerTable key={run.run} run={run} />;
 }
@@ -96,7 +95,7 @@ function LayerTable({ run }: { run: Run }) {
   return (
     <section class="layers">
       <h2>
-        <RunChoice run={run} />
+        <RunChoice run={run} label="Run of the table" />
         <span class="quiet">
           {filtered.length < rows.value.length && `${formatStep(filtered.length)} of `}
           {formatStep(rows.value.length)} weights
@@ -127,26 +126,6 @@ function LayerTable({ run }: { run: Run }) {
       </div>
       {listed.length === 0 && <p class="quiet">No weight matches.</p>}
     </section>
-  );
-}
-
-function RunChoice({ run }: { run: Run }) {
-  return (
-    <select
-      class="metric-choice"
-      aria-label="Run of the table"
-      value={run.run}
-      style={{ color: runColor(run) }}
-      onChange={(event) => {
-        tableRun.value = event.currentTarget.value;
-      }}
-    >
-      {shownRuns.value.map((option) => (
-        <option key={option.run} value={option.run}>
-          {option.name}
-        </option>
-      ))}
-    </select>
   );
 }
 

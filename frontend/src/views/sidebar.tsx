@@ -2,11 +2,12 @@ import type { Signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { formatShare, formatStep } from "../data/format";
 import { matches } from "../data/selection";
-import { lastPoint } from "../data/status";
+import { isLive, lastPoint } from "../data/status";
 import {
   filteredWeights,
   isShown,
   latest,
+  lookedAt,
   runColor,
   runFilter,
   runs,
@@ -67,6 +68,7 @@ function RunRow({ run }: { run: Run }) {
       >
         <span class={on ? "swatch on" : "swatch"} style={{ color: runColor(run) }} />
         <Name text={run.name} />
+        {isLive(run, lookedAt.value) && <span class="live">live</span>}
         <span class="quiet">{point ? formatShare(point.value) : ""}</span>
       </button>
     </li>
