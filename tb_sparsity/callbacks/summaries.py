@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tb_sparsity.events.event_log import say
 from tb_sparsity.events.manifest_pb2 import Manifest
 from tb_sparsity.events.names import tag
 from tb_sparsity.events.writer import SparsityWriter
@@ -166,10 +167,9 @@ class Summaries:
             self._log(logs, fresh=True)
         restored = self._training_step()
         if self._measured_step and restored < self._measured_step:
-            warnings.warn(
+            say(
                 f"The model now has the weights of step {restored:,}, which a callback restored as training ended. "
-                f"The last point of its sparsity in the log is the state after step {self._measured_step:,}, before.",
-                stacklevel=2,
+                f"The last point of its sparsity in the log is the state after step {self._measured_step:,}, before."
             )
         self._end_session()
 
@@ -262,7 +262,8 @@ class Summaries:
             if self._writer is None:
                 return
             scalars = {t: v for t, v in _scalars(metrics or {}).items() if t not in tags}
-            numbers = np.concatenate([values, np.array(list(scalars.values()), np.float32)])
+            with np.errstate(over="ignore"):  # what float32 can't hold is infinite
+                numbers = np.concatenate([values, np.array(list(scalars.values()), np.float32)])
             self._writer.log_row(self._step, tags + tuple(scalars), numbers)
 
     def _log_histograms(self) -> None:
@@ -280,10 +281,7 @@ class Summaries:
             yield
         except Exception as error:
             self._failed = True
-            warnings.warn(
-                f"Sparsity is no longer logged: measuring failed ({type(error).__name__}: {error}). Training goes on.",
-                stacklevel=4,
-            )
+            say(f"Sparsity is no longer logged: measuring failed ({type(error).__name__}: {error}). Training goes on.")
 
     def _interrupted(self) -> None:
         """Training ends with an exception: the last state is still written and the file closed."""

@@ -194,7 +194,7 @@ class EventLog:
             while self._queue:
                 lost, points = lost + 1, points + self._queue.popleft().points
             if lost and not self._ended:
-                _say(
+                say(
                     f"{points:,} points of {lost:,} logged events are lost: they could not be written to "
                     f"{self.directory}{self._lost_reason}."
                 )
@@ -345,7 +345,7 @@ class EventLog:
     def _say_once(self, what: str, message: str) -> None:
         if what not in self._said:
             self._said.add(what)
-            _say(message)
+            say(message)
 
     def after_fork_in_child(self) -> None:
         """The parent's thread isn't here, and its file, lock and queue aren't ours."""
@@ -364,7 +364,7 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
     """Warns: each time, also of what was said before; and where warnings are made errors, without ending a training."""
     try:
         warnings.warn_explicit(message, UserWarning, "tb_sparsity", 1, registry={})
