@@ -21,11 +21,20 @@ def training_step(model: keras.Model) -> int:
     """Training steps taken: the wrappers' count, which goes on after recompiling; without any, the optimizer's."""
     _sync(model)
     counters = [wrapper.pruning_step for wrapper in collect_wrappers(model) if wrapper.built]
-    optimizer = getattr(model, "optimizer", None)
-    if not counters and optimizer is not None:
+    if not counters:
+        optimizer = _innermost(getattr(model, "optimizer", None))
         # `iterations` itself is divided by the steps of gradient accumulation.
-        counters = [getattr(optimizer, "_iterations", optimizer.iterations)]
+        counter = getattr(optimizer, "_iterations", None)
+        counter = getattr(optimizer, "iterations", None) if counter is None else counter
+        counters = [] if counter is None else [counter]
     return int(ops.convert_to_numpy(ops.max(ops.stack([counter.value for counter in counters])))) if counters else 0
+
+
+def _innermost(optimizer: Any) -> Any:
+    """The optimizer itself: Keras wraps one for mixed precision, and the wrapper doesn't count."""
+    while hasattr(optimizer, "inner_optimizer"):
+        optimizer = optimizer.inner_optimizer
+    return optimizer
 
 
 @dataclass(frozen=True)
@@ -42,8 +51,9 @@ class Meter:
     Zeros are counted exactly, in the effective weights (the stored weight under its mask). Between two mask updates
     pruned weights aren't read again, if at the last reading all their zeros were the mask's: those are zeros for
     certain, as the mask multiplies the weight in every forward pass, and it is written only at the schedule's
-    updates. What that can't see (a kept weight that becomes exactly 0.0, a mask that is assigned by hand) is seen
-    with `fresh=True`. Schedules of a user's own may update when they like: their weights are read each time.
+    updates. What that can't see (a kept weight that chance makes exactly 0.0, a mask that is assigned by hand) is
+    seen with `fresh=True`. What may make zeros on purpose, or update masks when it likes, has all weights read each
+    time: a constraint of the layer's own, an optimizer that isn't Keras's or is Ftrl, a schedule of a user's own.
 
     Args:
         model: A built model. For churn the meter keeps the masks of the last measurement, 1 byte a weight.
@@ -52,15 +62,15 @@ class Meter:
     def __init__(self, model: keras.Model):
         self.model = model
         weights = tracked_weights(model)
-        self._seen = [(w.name, id(w.variable)) for w in _counted(weights)]
         self.weights = pruned_or_prunable(weights)
+        self._seen = _identity(model)
         self._pruned = [w for w in self.weights if w.pruned]
-        self._others = [w for w in _counted(weights) if not w.pruned]
+        shown = {w.name for w in self.weights}
+        self._others = [w for w in weights if not w.pruned and (w.variable.trainable or w.name in shown)]
         self._wrappers = {w.layer_name: w.wrapper for w in self.weights if w.wrapper}
         self._with_threshold = [w for w in self._pruned if w.wrapper and w.wrapper.pattern.has_threshold]
         optimizer = getattr(model, "optimizer", None)
         self._optimizer = optimizer if hasattr(optimizer, "learning_rate") else None
-        self._predictable = all(map(_follows_its_phases, self._wrappers.values()))
         self._last_masks = [
             keras.Variable(_copy(w.pruned.mask), trainable=False, dtype="bool", name="last_mask")
             for w in self._pruned
@@ -68,8 +78,8 @@ class Meter:
         ]
         self._read_all = self._compiled(self._all_inputs, _all_numbers)
         self._read_rest = self._compiled(self._rest_inputs, _rest_numbers)
-        self._churn_known = False
         self._last_reading: dict[str, Any] | None = None
+        self.restart()
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -97,14 +107,12 @@ class Meter:
 
     def fits(self, model: keras.Model) -> bool:
         """Whether this is the meter of the model as it is now."""
-        return (
-            model is self.model
-            and self._optimizer in (None, getattr(model, "optimizer", None))
-            and [(w.name, id(w.variable)) for w in _counted(tracked_weights(model))] == self._seen
-        )
+        return model is self.model and _identity(model) == self._seen
 
     def restart(self) -> None:
         """Forgets earlier measurements: churn starts anew."""
+        guarded = all(_is_guarded(w) for w in self._pruned) and _makes_no_zeros(self._optimizer)
+        self._predictable = guarded and all(map(_follows_its_phases, self._wrappers.values()))
         self._churn_known = False
         self._last_reading = None
 
@@ -218,8 +226,23 @@ class Meter:
         return torch.no_grad()(read)
 
 
-def _counted(weights: list[TrackedWeight]) -> list[TrackedWeight]:
-    return [w for w in weights if w.variable.trainable or w.pruned]
+def _identity(model: keras.Model) -> list[Any]:
+    """What the compiled functions were made for."""
+    optimizer = _innermost(getattr(model, "optimizer", None))
+    weights = [(w.name, id(w.variable), w.variable.trainable) for w in tracked_weights(model)]
+    return [id(optimizer), id(getattr(optimizer, "_learning_rate", None)), weights]
+
+
+def _is_guarded(w: TrackedWeight) -> bool:
+    """Whether no constraint but the mask's own touches the weight."""
+    constraint = w.variable.constraint
+    return getattr(constraint, "inner", constraint) is None
+
+
+def _makes_no_zeros(optimizer: Any) -> bool:
+    """Whether zeros are no aim of the optimizer's; of one that isn't Keras's nobody knows."""
+    kind = type(_innermost(optimizer))
+    return kind.__module__.startswith("keras.") and kind.__name__ != "Ftrl"
 
 
 def _follows_its_phases(wrapper: PruneLowMagnitude) -> bool:
@@ -231,7 +254,7 @@ def _rest_numbers(inputs: dict[str, Any]) -> tuple[Any, list[Any]]:
     """`(zeros of the others…, steps…, learning rate)` as int32, the float's bits as they are; and no masks."""
     zeros = [count_true(_is_zero(w)) for w in inputs["others"]]
     steps = [ops.cast(step, "int32") for step in inputs["steps"]]
-    return _packed([*zeros, *steps, *map(_bits, inputs["rate"])]), []
+    return _packed([*zeros, *steps], inputs["rate"]), []
 
 
 def _all_numbers(inputs: dict[str, Any]) -> tuple[Any, list[Any]]:
@@ -243,16 +266,16 @@ def _all_numbers(inputs: dict[str, Any]) -> tuple[Any, list[Any]]:
         zeros.append(count_true(ops.logical_or(_is_zero(weight), cut)))
         masked.append(count_true(cut))
         changed.append(count_true(ops.not_equal(mask, last_mask)))
-    numbers = _packed([*zeros, *masked, *changed, *map(_bits, inputs["thresholds"])])
+    numbers = _packed([*zeros, *masked, *changed], inputs["thresholds"])
     return ops.concatenate([rest, numbers]), [_copy(mask) for mask in inputs["masks"]]
 
 
-def _packed(scalars: list[Any]) -> Any:
-    return ops.stack(scalars) if scalars else ops.zeros((0,), "int32")
-
-
-def _bits(number: Any) -> Any:
-    return ops.view(ops.cast(number, "float32"), "int32")
+def _packed(counts: list[Any], numbers: list[Any]) -> Any:
+    """Counts, then the bits of numbers as float32: together they are one transfer."""
+    parts = [ops.stack(counts)] if counts else []
+    if numbers:
+        parts.append(ops.view(ops.stack([ops.cast(number, "float32") for number in numbers]), "int32"))
+    return ops.concatenate(parts) if parts else ops.zeros((0,), "int32")
 
 
 def _is_zero(weight: Any) -> Any:

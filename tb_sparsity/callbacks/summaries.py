@@ -88,13 +88,23 @@ class Summaries:
         self._meter: Any = None  # kept from fit to fit: making one takes compiling
         self._reset()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy begins with: no file, no compiled functions."""
+        state = self.__dict__.copy()
+        for name in ("_writer", "_meter", "_watched", "_model", "model"):
+            if name in state:
+                state[name] = None
+        return state
+
     def _reset(self) -> None:
         self._in_session = self._described = self._failed = False
         self._step = self._epoch_start = 0
         self._measured_step = None
         self._batch_metrics = set()
         self._steps_per_epoch = self._total_steps = None
-        self._leave_step: Callable[[], None] = lambda: None
+        self._steps_at_once = 1
+        self._seen_step = 0
+        self._watched: _Watched | None = None
 
     # What a Keras fills in.
 
@@ -122,13 +132,14 @@ class Summaries:
         Raises:
             OSError: If nothing can be written to `log_dir`: now, before training has cost anything.
         """
-        self._end_session()  # of a fit that ended with an exception
+        self._interrupted(late=True)  # a fit that ended with an exception
         self._open()
-        self._leave_step = _watch_steps(self.model, self._interrupted)
+        self._watched = _watch_steps(self.model, self)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the session, before the first step."""
-        self._step = self._epoch_start = max(self._step, self._training_step())
+        self._step = self._epoch_start = self._seen_step = max(self._step, self._count())
+        self._steps_at_once = getattr(self.model, "steps_per_execution", None) or 1
         if not self._in_session:
             params = self.params or {}
             self._steps_per_epoch = params.get("steps")
@@ -139,20 +150,21 @@ class Summaries:
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Logs, if this step is one to log."""
-        if self._every is None:
-            return
-        last_step, self._step = self._step, self._epoch_start + batch + 1
-        # In legacy Keras None before `compile`. Above 1, `batch` may be beyond the epoch's last.
-        if (getattr(self.model, "steps_per_execution", 1) or 1) > 1:
-            self._step = self._training_step()
-        if self._step // self._every > last_step // self._every:
+        last_step, taken = self._seen_step, batch + 1
+        if self._steps_per_epoch is not None:  # what is executed at once may go beyond the epoch's last
+            taken = min(taken, self._steps_per_epoch)
+        elif self._steps_at_once > 1:
+            taken = self._count() - self._epoch_start
+        # Keras may call this from several threads, if it is to log nothing.
+        self._step = self._seen_step = max(self._epoch_start + taken, last_step)
+        if self._every is not None and self._step // self._every > last_step // self._every:
             self._batch_metrics.update(logs or {})
-            self._log(logs, fresh=self._steps_per_epoch is not None and batch + 1 >= self._steps_per_epoch)
+            self._log(logs, fresh=taken == self._steps_per_epoch)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Logs the epoch, or the metrics that only its end brings."""
         # Where the data's length is unknown, Keras's own count moves on once more as it finds the end.
-        self._step = max(self._step, self._training_step())
+        self._step = max(self._step, self._count())
         if self._every is None:
             self._log(logs, fresh=True)
         else:
@@ -165,8 +177,8 @@ class Summaries:
         """Logs the state after the last step and closes the file."""
         if self._step not in (0, self._measured_step):
             self._log(logs, fresh=True)
-        restored = self._training_step()
-        if self._measured_step and restored < self._measured_step:
+        restored = self._count()
+        if self._measured_step and 0 < restored < self._measured_step:
             say(
                 f"The model now has the weights of step {restored:,}, which a callback restored as training ended. "
                 f"The last point of its sparsity in the log is the state after step {self._measured_step:,}, before."
@@ -199,16 +211,23 @@ class Summaries:
         """
         if self.model is None:
             raise RuntimeError("PruningSummaries has no model to measure: call `set_model(model)` before `log`.")
-        self._step = self._training_step() if step is None else int(step)
+        self._step = self._count() if step is None else int(step)
         if self._measured_step is not None and self._step < self._measured_step:  # from an earlier checkpoint
             self._measured_step, self._in_session, self._described = None, False, False
-        self._log(metrics)
+        self._log(metrics, fresh=True)  # nobody knows what the loop does with the weights
 
     def close(self) -> None:
         """Writes what is left and closes the file. `fit` does it by itself."""
         self._end_session()
 
     # How it is done.
+
+    def _count(self) -> int:
+        """The model's count of its steps; where it can't be read, what was seen."""
+        try:
+            return self._training_step()
+        except Exception:  # an optimizer that isn't Keras's
+            return self._seen_step
 
     def _open(self) -> None:
         if self._is_chief():
@@ -283,18 +302,23 @@ class Summaries:
             self._failed = True
             say(f"Sparsity is no longer logged: measuring failed ({type(error).__name__}: {error}). Training goes on.")
 
-    def _interrupted(self) -> None:
-        """Training ends with an exception: the last state is still written and the file closed."""
+    def _interrupted(self, late: bool = False) -> None:
+        """Training ends with an exception: the last state is still written and the file closed.
+
+        Late, when something else may have changed the model since, only if it has taken no other step.
+        """
         with contextlib.suppress(Exception), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on JAX the weights of a failed step are lost
-            step = self._training_step()
-            if self._described and not self._failed and step > (self._measured_step or 0):
-                self._step = step
-                self._log(None, fresh=True)
+            if self._described and not self._failed and self._meter.fits(self.model):
+                step = max(self._count(), self._seen_step)
+                if step > (self._measured_step or 0) and (not late or step == self._seen_step):
+                    self._step = step
+                    self._log(None, fresh=True)
         self._end_session()
 
     def _end_session(self) -> None:
-        self._leave_step()
+        if self._watched is not None:
+            self._watched.leave(self)
         _unfinished.discard(self)
         writer, self._writer = self._writer, None
         if writer is not None:
@@ -305,37 +329,48 @@ class Summaries:
 class _Watched:
     """A training function whose exceptions are seen by those who watch it: `fit` tells its callbacks of none."""
 
-    def __init__(self, function: Callable[..., Any]):
-        self.function = function
-        self.watchers: list[Callable[[], None]] = []
+    def __init__(self, model: Any, function: Callable[..., Any]):
+        self._model = model
+        self._function = function
+        self._watchers: list[Summaries] = []
+        self._has_run = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self._has_run = True
         try:
-            return self.function(*args, **kwargs)
+            return self._function(*args, **kwargs)
         except BaseException as error:
             # The end of data whose length wasn't known is no failure.
             if not isinstance(error, StopIteration) and type(error).__name__ != "OutOfRangeError":
-                for interrupted in list(self.watchers):
-                    interrupted()
+                for summaries in list(self._watchers):
+                    summaries._interrupted()
             raise
 
+    def join(self, summaries: Summaries) -> None:
+        """Watches from now on. Who watches since before a step belongs to a fit that has ended otherwise."""
+        if self._has_run:
+            for left_over in list(self._watchers):
+                left_over._interrupted(late=True)
+        self._has_run = False
+        self._watchers.append(summaries)
+        self._model.train_function = self
 
-def _watch_steps(model: Any, interrupted: Callable[[], None]) -> Callable[[], None]:
-    """Has `interrupted` called if a training step of this fit raises; gives what ends the watch."""
+    def leave(self, summaries: Summaries) -> None:
+        """Watches no longer; the model gets its own function back with the last one."""
+        if summaries in self._watchers:
+            self._watchers.remove(summaries)
+        if not self._watchers and self._model.train_function is self:
+            self._model.train_function = self._function
+
+
+def _watch_steps(model: Any, summaries: Summaries) -> _Watched | None:
+    """Tells `summaries` if a training step of this fit raises."""
     function = getattr(model, "train_function", None)
     if function is None:
-        return lambda: None
-    watched = function if isinstance(function, _Watched) else _Watched(function)
-    watched.watchers.append(interrupted)
-    model.train_function = watched
-
-    def leave() -> None:
-        if interrupted in watched.watchers:
-            watched.watchers.remove(interrupted)
-        if not watched.watchers and model.train_function is watched:
-            model.train_function = watched.function
-
-    return leave
+        return None
+    watched = function if isinstance(function, _Watched) else _Watched(model, function)
+    watched.join(summaries)
+    return watched
 
 
 _unfinished: weakref.WeakSet[Summaries] = weakref.WeakSet()
@@ -344,7 +379,7 @@ _unfinished: weakref.WeakSet[Summaries] = weakref.WeakSet()
 def _finish() -> None:
     """The program ends in the middle of a training: what other callbacks or the data raised was not seen before."""
     for summaries in list(_unfinished):
-        summaries._interrupted()
+        summaries._interrupted(late=True)
 
 
 def _is_count(value: Any, at_least: int) -> bool:
@@ -356,6 +391,6 @@ def _scalars(metrics: Mapping[str, Any]) -> dict[str, float]:
     for name, value in metrics.items():
         try:
             scalars[tag("metrics", name)] = float(value)
-        except (TypeError, ValueError):
+        except Exception:
             continue  # a metric that isn't one number
     return scalars

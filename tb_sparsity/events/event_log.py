@@ -62,8 +62,10 @@ class EventLog:
         try:
             with self._disk:
                 self._open(displace=True)
-        except BaseException:  # nobody will close it: the next writer must not find the directory taken
+        except BaseException as error:  # nobody will close it: the next writer must not find the directory taken
             self._leave()
+            if isinstance(error, Exception) and not isinstance(error, OSError):  # of TensorFlow's file systems
+                raise OSError(f"Nothing can be written to {directory}: {_reason(error)}") from error
             raise
         _logs.add(self)
 

@@ -103,7 +103,8 @@ def describe_schedule(schedule: Any, last_step: int | None = None) -> Schedule:
         The `Schedule` message. Without samples if the schedule can't be evaluated outside of training.
     """
     begin = int(getattr(schedule, "begin_step", 0))
-    end = int(getattr(schedule, "end_step", -1))
+    end = getattr(schedule, "end_step", None)
+    end = -1 if end is None else int(end)
     frequency = int(getattr(schedule, "frequency", 1))
     name = getattr(schedule, "__name__", None) or type(schedule).__name__
     message = Schedule(class_name=name, begin_step=begin, end_step=_step_or_none(end), frequency=frequency)

@@ -300,7 +300,7 @@ def _share(name: str, value: Any) -> float:
         zeros = zeros.detach().cpu() if hasattr(zeros, "detach") else zeros  # of PyTorch
         return np.count_nonzero(np.asarray(zeros)) / max(math.prod(shape), 1)
     share = _number(name, value)
-    if share < 0 or share > 1:
+    if not 0 <= share <= 1:
         raise ValueError(f"The sparsity of {name!r} must be in [0, 1]: a share, not percent. Received: {value!r}")
     return share
 

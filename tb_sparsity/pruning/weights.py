@@ -89,4 +89,5 @@ def _name(layer: Any) -> str:
 def pruned_or_prunable(weights: list[TrackedWeight]) -> list[TrackedWeight]:
     """The weights a log is about: those that are pruned; in a model without pruning those that could be."""
     pruned = [w for w in weights if w.pruned]
-    return pruned or [w for w in weights if w.prunable and w.variable.trainable]
+    prunable = [w for w in weights if w.prunable]
+    return pruned or [w for w in prunable if w.variable.trainable] or prunable

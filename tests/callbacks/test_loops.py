@@ -177,7 +177,7 @@ def test_several_callbacks_at_once(small_model, fit, tmp_path):
     found = [read(tmp_path / "a", "sparsity_2")[0], read(tmp_path / "b")[0], read(tmp_path / "a")[0]]
     assert [len(series["sparsity/hidden/kernel"]) for series in found] == [20, 4, 2]
     assert found[0]["sparsity/hidden/kernel"][20] == found[2]["sparsity/hidden/kernel"][20]
-    assert not hasattr(train_function[0], "watchers")  # the model's own again
+    assert type(train_function[0]).__name__ != "_Watched"  # the model's own again
 
 
 def test_a_meter_is_compiled_once_for_many_fits(small_model, fit, tmp_path, monkeypatch):
@@ -194,8 +194,8 @@ def test_a_meter_is_compiled_once_for_many_fits(small_model, fit, tmp_path, monk
     assert "mask_churn/hidden/kernel" not in read(tmp_path)[0]  # no fit has a second point
     fit(pruned, [UpdatePruningStep(), summaries], epochs=1)  # another optimizer: another learning rate
     assert len(made) == 2 * once
-    pruned.layers[-1].trainable = False  # other weights count
-    fit(pruned, [UpdatePruningStep(), summaries], epochs=1, compiled=True)
+    pruned.layers[-2].trainable = False  # other weights count
+    fit(pruned, [UpdatePruningStep(), summaries], epochs=1)
     assert len(made) == 3 * once
 
 

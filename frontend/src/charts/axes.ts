@@ -87,9 +87,17 @@ function ticksBetween(from: number, to: number, increment: number): number[] {
 /** Room for one label, in CSS pixels. */
 const LABEL_SPACE = 72;
 
+/** The part of a uPlot that step labels are drawn by; the heat map has no more than this. */
+export interface StepAxis {
+  ctx: CanvasRenderingContext2D;
+  bbox: Pick<uPlot.BBox, "left" | "top" | "width" | "height">;
+  scales: Record<string, Pick<uPlot.Scale, "min" | "max">>;
+  valToPos: uPlot["valToPos"];
+}
+
 /** Labels under the axis; those at its ends keep within it, so that charts align with text. */
 export function drawStepLabels(
-  u: uPlot,
+  u: StepAxis,
   look: { color: string; font: string; ratio: number; last: boolean },
 ): void {
   const { ctx } = u;

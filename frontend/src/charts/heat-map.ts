@@ -1,6 +1,5 @@
-import type uPlot from "uplot";
 import { colorTable, columnsOf, levelOf, nearestIndex, type Scale } from "../data/heat";
-import { drawStepLabels } from "./axes";
+import { drawStepLabels, type StepAxis } from "./axes";
 
 const FONT = 'px system-ui, "Segoe UI", Roboto, Arial, sans-serif';
 const AXIS_HEIGHT = 26;
@@ -143,14 +142,13 @@ export class HeatMap {
     const ctx = labels.getContext("2d");
     if (!ctx || !model) return;
     const [min, max] = model.range;
-    // The part of a uPlot that the labels are drawn by, so that they are those of all other charts.
-    const axis = {
+    const axis: StepAxis = {
       ctx,
       bbox: { left: 0, top: 0, width: labels.width, height: 0 },
       scales: { x: { min, max } },
       valToPos: (step: number) => ((step - min) / (max - min)) * labels.width,
     };
-    drawStepLabels(axis as unknown as uPlot, {
+    drawStepLabels(axis, {
       color: getComputedStyle(labels).getPropertyValue("--muted"),
       font: `${11 * ratio}${FONT}`,
       ratio,

@@ -12,7 +12,7 @@ import {
   weightDifferences,
 } from "./compare";
 import { manifest, points, ramp, run, weight } from "./fixtures";
-import { textOf } from "./sentences";
+import { textOf } from "./parts";
 import { statusOf } from "./status";
 import type { Run } from "./types";
 

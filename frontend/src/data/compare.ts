@@ -1,8 +1,16 @@
-import { formatPoints, formatShare } from "./format";
+import {
+  count,
+  formatDifference,
+  formatDistance,
+  formatMetric,
+  formatShare,
+  isShareMetric,
+} from "./format";
+import { type Part, plain, strong } from "./parts";
 import { dueTarget, finalTarget, firstIndexAbove } from "./schedule";
-import type { Part } from "./sentences";
-import { isProblem, lastPoint, type RunStatus } from "./status";
-import { betterOf, formatDifference, formatMetric, isBetter, totalOf } from "./tradeoff";
+import { ordered, type Sort as SortBy, sortAfterClick } from "./sorting";
+import { isProblem, lastPoint, type RunStatus, type StatusWords } from "./status";
+import { betterOf, isBetter, totalOf } from "./tradeoff";
 import type { Points, Run } from "./types";
 
 /** Runs side by side, each held against a baseline. */
@@ -42,13 +50,8 @@ export function orderMetrics(metrics: readonly string[]): string[] {
   );
 }
 
-export interface Status {
-  text: string;
-  trouble: boolean;
-}
-
 /** What became of a run, in a few words. */
-export function statusWords(status: RunStatus): Status {
+export function statusWords(status: RunStatus): StatusWords {
   const { phase, off, plan, measured } = status;
   const said = (text: string, trouble = false) => ({ text, trouble });
   switch (phase) {
@@ -68,7 +71,7 @@ export function statusWords(status: RunStatus): Status {
       return said("ended before its schedule", true);
     default: {
       if (off.length > 0) {
-        return said(`${off.length} ${off.length === 1 ? "weight" : "weights"} off schedule`, true);
+        return said(`${count(off.length, "weight")} off schedule`, true);
       }
       if (isProblem(status)) return said("off schedule", true);
       if (phase === "done") return said("done");
@@ -84,7 +87,7 @@ export interface CompareRow {
   target: number | null;
   metrics: Record<string, Last | null>;
   step: number | null;
-  status: Status;
+  status: StatusWords;
   /** Nothing of it is on its way. */
   arrived: boolean;
 }
@@ -112,19 +115,13 @@ export function compareRow(
 /** A column by what it shows; metrics are told by their names. */
 export type Column = "run" | "sparsity" | "target" | "step" | "status" | `metric:${string}`;
 
-export interface Sort {
-  column: Column;
-  down: boolean;
-}
+export type Sort = SortBy<Column>;
 
-/** What a click on a head leads to: names rise first, numbers fall; the third click undoes. */
 export function nextSort(sort: Sort | null, column: Column): Sort | null {
-  const first = column !== "run" && column !== "status";
-  if (sort?.column !== column) return { column, down: first };
-  return sort.down === first ? { column, down: !first } : null;
+  return sortAfterClick(sort, column, column === "run" || column === "status");
 }
 
-export function valueIn(row: CompareRow, column: Column): number | string | null {
+function valueIn(row: CompareRow, column: Column): number | string | null {
   switch (column) {
     case "run":
       return row.run.name;
@@ -139,7 +136,7 @@ export function valueIn(row: CompareRow, column: Column): number | string | null
   }
 }
 
-/** Rows in order, those without a value last either way. Without a sort: the baseline first. */
+/** Rows in order; without a sort: the baseline first. */
 export function sortRows(
   rows: readonly CompareRow[],
   sort: Sort | null,
@@ -149,15 +146,7 @@ export function sortRows(
     const first = rows.filter(({ run }) => run.run === baseline);
     return [...first, ...rows.filter(({ run }) => run.run !== baseline)];
   }
-  return [...rows].sort((a, b) => {
-    const [x, y] = [valueIn(a, sort.column), valueIn(b, sort.column)];
-    if (x === null || y === null) return Number(x === null) - Number(y === null);
-    const order =
-      typeof x === "number" && typeof y === "number"
-        ? x - y
-        : String(x).localeCompare(String(y), "en", { numeric: true });
-    return sort.down ? -order : order;
-  });
+  return ordered(rows, (row) => valueIn(row, sort.column), sort.down);
 }
 
 export interface WeightDifference {
@@ -200,16 +189,13 @@ export function weightDifferences(
 
 /** One run against the baseline, in words: "12.5 points sparser, val_accuracy 98.87 % (−0.02)". */
 export function againstBaseline(row: CompareRow, base: CompareRow, metric: string | null): Part[] {
-  const plain = (text: string): Part => ({ text, kind: "plain" });
-  const strong = (text: string): Part => ({ text, kind: "number" });
   const parts: Part[] = [];
   if (!row.arrived || !base.arrived) return [plain("reading the log…")];
   if (row.sparsity !== null && base.sparsity !== null) {
     const difference = row.sparsity - base.sparsity;
-    const points = formatPoints(Math.abs(difference)).replace("+", "");
-    const nil = Math.abs(difference) < NIL;
-    if (nil) parts.push(plain("as sparse"));
-    else parts.push(strong(`${points} points`), plain(difference > 0 ? " sparser" : " denser"));
+    const far = strong(`${formatDistance(difference)} points`);
+    if (Math.abs(difference) < NIL) parts.push(plain("as sparse"));
+    else parts.push(far, plain(difference > 0 ? " sparser" : " denser"));
   }
   const [own, other] = metric ? [row.metrics[metric], base.metrics[metric]] : [];
   if (metric && own && other) {
@@ -228,5 +214,5 @@ export function againstBaseline(row: CompareRow, base: CompareRow, metric: strin
 
 function unsigned(metric: string, difference: number): string {
   const text = formatDifference(metric, Math.abs(difference)).replace("+", "");
-  return formatMetric(metric, 0).includes("%") ? `${text} points` : text;
+  return isShareMetric(metric) ? `${text} points` : text;
 }

@@ -31,6 +31,11 @@ export function formatPoints(difference: number): string {
   return difference > 0 && Number(text) !== 0 ? `+${text}` : text;
 }
 
+/** How far apart two shares are, in points: -0.001 -> "0.1" */
+export function formatDistance(difference: number): string {
+  return fixed(Math.abs(difference) * 100, 1);
+}
+
 /** 0.12345 -> "0.1235"; very small and very large numbers in scientific notation. */
 export function formatNumber(value: number): string {
   const size = Math.abs(value);
@@ -43,6 +48,18 @@ export function formatNumber(value: number): string {
 /** Accuracies are shares, and read best as percent; a loss has no unit. */
 export function isShareMetric(name: string): boolean {
   return /(^|_)acc(uracy)?($|_)/.test(name);
+}
+
+export function formatMetric(metric: string, value: number): string {
+  return isShareMetric(metric) ? formatShare(value, 2) : formatNumber(value);
+}
+
+/** A difference of two values of a metric, always signed unless it is nil; of shares in points. */
+export function formatDifference(metric: string, difference: number): string {
+  const text = isShareMetric(metric)
+    ? formatShare(difference, 2).replace(/[^\d.\u2212]/g, "")
+    : formatNumber(difference);
+  return difference > 0 && Number(text) !== 0 ? `+${text}` : text;
 }
 
 /** "1 layer", "4 layers" */

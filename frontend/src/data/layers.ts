@@ -1,7 +1,8 @@
-import { formatPoints, formatStep } from "./format";
+import { formatDistance, formatStep } from "./format";
 import { readingAt } from "./readout";
 import { beginOf, type DueTarget, finalTarget, type Plan, weightPlan } from "./schedule";
-import { lastPoint } from "./status";
+import { ordered, type Sort as SortBy, sortAfterClick } from "./sorting";
+import { lastPoint, type StatusWords } from "./status";
 import type { Pattern, Points, Run } from "./types";
 
 /** The table of layers: one row a weight of one run. */
@@ -23,13 +24,7 @@ export interface LayerRow {
   churn: number | null;
   /** The step of the last mask update that was due. */
   update: number | null;
-  status: Status;
-}
-
-/** In words; `trouble` says whether the words are set as a problem. */
-export interface Status {
-  text: string;
-  trouble: boolean;
+  status: StatusWords;
 }
 
 /** The last values that are known of a weight; undefined: on their way. */
@@ -65,16 +60,15 @@ function statusOfWeight(
   points: Points | null | undefined,
   plan: Plan | null,
   { point, due, difference, off }: ReturnType<typeof readingAt>,
-): Status {
+): StatusWords {
   const fine = (text: string) => ({ text, trouble: false });
   if (points === undefined) return fine("…");
   if (!point) return fine("not logged");
   if (point.value > NEARLY_DEAD) return { text: "nearly dead", trouble: true };
   if (!plan) return fine("not pruned");
   if (off && difference !== null) {
-    const points = formatPoints(Math.abs(difference)).replace("+", "");
     const where = difference < 0 ? "below" : "above";
-    return { text: `${points} points ${where}`, trouble: true };
+    return { text: `${formatDistance(difference)} points ${where}`, trouble: true };
   }
   if (!due) return fine(`begins at ${formatStep(beginOf(plan))}`);
   return fine(isFinal(plan, due) ? "done" : "on schedule");
@@ -113,11 +107,7 @@ export const COLUMNS = [
 ] as const;
 export type Column = (typeof COLUMNS)[number];
 
-/** A column, and whether the highest comes first. */
-export interface Sort {
-  column: Column;
-  down: boolean;
-}
+export type Sort = SortBy<Column>;
 
 export function parseSort(text: string | null): Sort | null {
   const down = text?.startsWith("-") ?? false;
@@ -125,36 +115,35 @@ export function parseSort(text: string | null): Sort | null {
   return column ? { column, down } : null;
 }
 
-/** What a click on a column's head leads to: names rise first, numbers fall; the third click undoes. */
+/** What a click on a column's head leads to, as `parseSort` reads it. */
 export function nextSort(text: string | null, column: Column): string | null {
-  const first = isText(column) ? column : `-${column}`;
-  const second = isText(column) ? `-${column}` : column;
-  return text === first ? second : text === second ? null : first;
+  const next = sortAfterClick(parseSort(text), column, isText(column));
+  return next && `${next.down ? "-" : ""}${next.column}`;
 }
 
 function isText(column: Column): boolean {
   return ["weight", "layerClass", "shape", "pattern", "status"].includes(column);
 }
 
-/** Rows in order; those without a value come last either way. Without a sort: problems first. */
+/** Rows in order; without a sort: problems first. */
 export function sortRows(rows: readonly LayerRow[], sort: Sort | null): LayerRow[] {
   if (!sort)
     return [...rows.filter((r) => r.status.trouble), ...rows.filter((r) => !r.status.trouble)];
-  const { column, down } = sort;
-  const key = (row: LayerRow) =>
-    column === "status" ? row.status.text : column === "shape" ? row.size : row[column];
-  return [...rows].sort((a, b) => {
-    const [x, y] = [key(a), key(b)];
-    if (x === null || y === null) return Number(x === null) - Number(y === null);
-    // Differences count whichever way they go.
-    const order =
-      typeof x === "number" && typeof y === "number"
-        ? column === "difference"
-          ? Math.abs(x) - Math.abs(y)
-          : x - y
-        : String(x).localeCompare(String(y), "en", { numeric: true });
-    return down ? -order : order;
-  });
+  return ordered(rows, (row) => valueIn(row, sort.column), sort.down);
+}
+
+function valueIn(row: LayerRow, column: Column): number | string | null {
+  switch (column) {
+    case "status":
+      return row.status.text;
+    case "shape":
+      return row.size;
+    case "difference":
+      // Differences count whichever way they go.
+      return row.difference === null ? null : Math.abs(row.difference);
+    default:
+      return row[column];
+  }
 }
 
 /** Sums over rows: parameters, and the size-weighted sparsity of those that are measured. */

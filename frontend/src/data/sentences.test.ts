@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { constant, manifest, points, ramp, run, weight } from "./fixtures";
-import { sentencesOf, summaryOf, textOf } from "./sentences";
+import { textOf } from "./parts";
+import { sentencesOf, summaryOf } from "./sentences";
 import { statusOf } from "./status";
 import type { Points, Run } from "./types";
 

@@ -1,16 +1,9 @@
-import { count, formatPoints, formatShare, formatStep } from "./format";
+import { count, formatDistance, formatShare, formatStep } from "./format";
+import { type Part, plain, problem, strong } from "./parts";
 import { beginOf, dueTarget, endOf, finalTarget } from "./schedule";
 import { type Deviation, differenceAt, isOff, isProblem, type RunStatus } from "./status";
 
-/** A piece of a sentence; the kind says how it is set, never what it means. */
-export interface Part {
-  text: string;
-  kind: "number" | "problem" | "plain";
-}
-
-const plain = (text: string): Part => ({ text, kind: "plain" });
-const problem = (text: string): Part => ({ text, kind: "problem" });
-const share = (value: number): Part => ({ text: formatShare(value), kind: "number" });
+const share = (value: number): Part => strong(formatShare(value));
 
 /** More deviations than this are counted, not named. */
 const NAMED = 2;
@@ -88,8 +81,7 @@ function problems(status: RunStatus): Part[][] {
 }
 
 function awayFromSchedule(difference: number): string {
-  const points = formatPoints(Math.abs(difference)).replace("+", "");
-  return `${points} points ${difference < 0 ? "below" : "above"} its schedule`;
+  return `${formatDistance(difference)} points ${difference < 0 ? "below" : "above"} its schedule`;
 }
 
 function deviationSentence({ weight, difference, since }: Deviation): Part[] {
@@ -169,8 +161,4 @@ function allOf(n: number, noun: string): string {
 
 function isUnfinishedReading({ phase, layers }: RunStatus): boolean {
   return layers === null && (phase === "done" || phase === "going");
-}
-
-export function textOf(parts: readonly Part[]): string {
-  return parts.map((part) => part.text).join("");
 }

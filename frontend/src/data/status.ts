@@ -48,6 +48,12 @@ export interface RunStatus {
   weights: number;
 }
 
+/** In a few words; `trouble` says whether the words are set as a problem. */
+export interface StatusWords {
+  text: string;
+  trouble: boolean;
+}
+
 /** Nothing written for so long, and a training is taken to have ended. */
 const LIVE_SECONDS = 90;
 

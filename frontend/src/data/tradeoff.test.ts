@@ -1,25 +1,22 @@
 import { describe, expect, it } from "vitest";
 import { manifest, points, ramp, run, weight } from "./fixtures";
-import { textOf } from "./sentences";
+import { formatDifference, formatMetric } from "./format";
+import { textOf } from "./parts";
 import {
-  type About,
   beatenBy,
   bestFrom,
   betterOf,
   envelope,
   type Final,
-  formatDifference,
-  formatMetric,
-  frontSentence,
   join,
   judge,
   paretoFront,
-  sentenceOf,
   type Tolerance,
   toleranceOf,
   totalOf,
   valueRange,
 } from "./tradeoff";
+import { type About, frontSentence, sentenceOf } from "./tradeoff-sentences";
 import type { Points } from "./types";
 
 const POINTS: Tolerance = { amount: 0.5, unit: "points" };

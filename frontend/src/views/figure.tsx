@@ -1,19 +1,21 @@
-import { effect, useComputed } from "@preact/signals";
+import { useComputed } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import { Chart } from "../charts/chart";
 import { type ChartLook, type ChartModel, pointsIn } from "../charts/model";
 import type { StepChart } from "../charts/step-chart";
 import { useVisible } from "../charts/use-visible";
-import { formatStep } from "../data/format";
+import { count, formatStep } from "../data/format";
 import { type Reading, readingAt, textOfReading } from "../data/readout";
 import { framesOf, type Plan, targetCurve } from "../data/schedule";
 import { smoothed } from "../data/smooth";
-import { cursor, domain, runColor, series, setZoom, shownRuns, validZoom } from "../data/store";
+import { cursor, domain, runColor, series, shownRuns } from "../data/store";
 import type { Run } from "../data/types";
 import { FigureTools } from "./figure-tools";
+import { moveCursor } from "./step-keys";
+import { useWanted } from "./use-wanted";
 
-/** One chart with its readout: a tag of every shown run that has it. */
+/** One chart with its readout: a tag of every shown run that has it. Another tag needs another key. */
 export interface FigureProps {
   kind: "total" | "metric" | "weight";
   /** What the chart is of, for the label: "Sparsity of dense/kernel". */
@@ -69,20 +71,7 @@ export function StepFigure(props: FigureProps) {
     };
   });
 
-  useEffect(() => {
-    if (!visible) return;
-    let release = () => {};
-    const stop = effect(() => {
-      const keys = sources.value.map(({ run }) => ({ run: run.run, tag }));
-      const before = release;
-      release = series.want(keys);
-      before();
-    });
-    return () => {
-      stop();
-      release();
-    };
-  }, [visible, tag, sources]);
+  useWanted(series, visible, () => sources.value.map(({ run }) => ({ run: run.run, tag })));
 
   // Only charts on the screen follow the cursor: of a thousand, that is a dozen.
   const at = visible ? cursor.value : null;
@@ -95,19 +84,6 @@ export function StepFigure(props: FigureProps) {
   const step = at ?? (ends.length > 0 ? Math.max(...ends) : null);
   const drawn = visible && rows.length > 0 && rows.every((row) => row.arrived);
 
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key === "Escape") {
-      cursor.value = null;
-      setZoom(null);
-      return;
-    }
-    const next = stepForKey(event.key, chart.current?.steps() ?? [], cursor.value);
-    if (next === null) return;
-    event.preventDefault();
-    cursor.value = next;
-  };
-
   return (
     <figure
       ref={element}
@@ -119,7 +95,7 @@ export function StepFigure(props: FigureProps) {
       data-weight={weight}
       data-points={drawn ? pointsIn(model.value) : undefined}
       data-schedules={drawn ? model.value.targets.length : undefined}
-      onKeyDown={onKeyDown}
+      onKeyDown={(event) => moveCursor(event, chart.current?.steps() ?? [])}
       onBlur={() => {
         cursor.value = null;
       }}
@@ -133,38 +109,13 @@ export function StepFigure(props: FigureProps) {
   );
 }
 
-/** The step that an arrow, Home or End key moves to, among those in view; null: not such a key. */
-export function stepForKey(
-  key: string,
-  all: readonly number[],
-  from: number | null,
-  range: readonly [number, number] | null = validZoom.peek(),
-): number | null {
-  const steps = range ? all.filter((step) => step >= range[0] && step <= range[1]) : all;
-  const last = steps.length - 1;
-  if (last < 0) return null;
-  const here = from ?? (steps[last] as number);
-  switch (key) {
-    case "ArrowLeft":
-      return steps.findLast((step) => step < here) ?? (steps[0] as number);
-    case "ArrowRight":
-      return steps.find((step) => step > here) ?? (steps[last] as number);
-    case "Home":
-      return steps[0] as number;
-    case "End":
-      return steps[last] as number;
-    default:
-      return null;
-  }
-}
-
 function labelOf(
   subject: string,
   rows: readonly FigureRow[],
   step: number | null,
   format: (value: number) => string,
 ): string {
-  const runs = `${rows.length} ${rows.length === 1 ? "run" : "runs"}`;
+  const runs = count(rows.length, "run");
   const schedule = rows.some((row) => row.reading.plan) ? ", schedule shown" : "";
   if (step === null) return `${subject}, ${runs}${schedule}`;
   const said = rows.map(({ run, reading }) => {

@@ -1,11 +1,14 @@
-import { effect, useComputed } from "@preact/signals";
-import { useEffect, useState } from "preact/hooks";
+import { useComputed } from "@preact/signals";
+import { useState } from "preact/hooks";
 import { sentencesOf, summaryOf } from "../data/sentences";
 import { isProblem, type Known, type RunStatus, statusOf } from "../data/status";
-import { latest, runColor, series, shownRuns, sparsityTag } from "../data/store";
+import { latest, metric, series, shownRuns, sparsityTag } from "../data/store";
+import { totalOf } from "../data/tradeoff";
 import type { Run, SeriesKey } from "../data/types";
 import { TOTAL_TAGS } from "../names";
-import { LineSwatch } from "./swatch";
+import { firstOf, More, Parts, Who } from "./sentence";
+import { costOf, type Picture, paint } from "./tradeoff-picture";
+import { useWanted } from "./use-wanted";
 
 /** More runs than this are counted until asked for. */
 const SAID = 3;
@@ -22,12 +25,13 @@ export function Headline() {
     const said = shownRuns.value.map((run) => ({ run, status: statusOf(run, knownOf(run)) }));
     return [...said.filter(hasProblem), ...said.filter((line) => !hasProblem(line))];
   });
-  useEffect(() => wantWhileShown(), []);
+  const picture = useComputed(() => paint(metric.value));
+  // The last values of all weights, and the whole curve of those that are off schedule.
+  useWanted(latest, true, () => shownRuns.value.flatMap(latestKeys));
+  useWanted(series, true, () => shownRuns.value.flatMap(historyKeys));
 
   if (shownRuns.value.length === 0) return <p class="headline">Choose a run on the left.</p>;
-  // One more line takes no more room than the words that would stand for it.
-  const fits = all || lines.value.length === SAID + 1;
-  const said = fits ? lines.value : lines.value.slice(0, SAID);
+  const said = all ? lines.value : firstOf(lines.value, SAID);
   const rest = lines.value.slice(said.length);
   const single = lines.value.length === 1;
   return (
@@ -35,23 +39,15 @@ export function Headline() {
       {!single && <Summary lines={lines.value} />}
       {said.map(({ run, status }) => (
         <p key={run.run} data-headline={run.run}>
-          {!single && (
-            <>
-              <LineSwatch color={runColor(run)} />
-              <span class="run-name">{run.name}:</span>{" "}
-            </>
-          )}
-          {sentencesOf(status).map(({ text, kind }, i) => (
-            <span key={i} class={kind}>
-              {text}
-            </span>
-          ))}
+          {!single && <Who run={run} />}
+          <Parts parts={sentencesOf(status)} />
+          <Cost run={run} picture={picture.value} />
         </p>
       ))}
       {rest.length > 0 && (
-        <button type="button" class="link" onClick={() => setAll(true)}>
-          and {rest.length} more{rest.some(hasProblem) ? ", with problems" : ""}
-        </button>
+        <More count={rest.length} onShow={() => setAll(true)}>
+          {rest.some(hasProblem) && ", with problems"}
+        </More>
       )}
       {shownRuns.value
         .filter((run) => run.manifest?.newer)
@@ -62,6 +58,18 @@ export function Headline() {
           </p>
         ))}
     </div>
+  );
+}
+
+/** What it cost the chosen metric; the charts below have its curve already. */
+function Cost({ run, picture }: { run: Run; picture: Picture | null }) {
+  const row = picture?.rows.find((one) => one.run === run);
+  if (!picture || !row?.verdict || totalOf(run) === "zero") return null;
+  return (
+    <span data-cost={run.run}>
+      {" "}
+      <Parts parts={costOf(row, picture)} />
+    </span>
   );
 }
 
@@ -80,28 +88,6 @@ function knownOf(run: Run): Known {
     total: latest.get({ run: run.run, tag: TOTAL_TAGS.pruned }),
     latest: (weight) => latest.get({ run: run.run, tag: sparsityTag(weight) }),
     history: (weight) => series.get({ run: run.run, tag: sparsityTag(weight) }),
-  };
-}
-
-/** The last values of all weights, and the whole curve of those that are off schedule. */
-function wantWhileShown(): () => void {
-  let releaseLatest = () => {};
-  let releaseHistory = () => {};
-  const stopLatest = effect(() => {
-    const before = releaseLatest;
-    releaseLatest = latest.want(shownRuns.value.flatMap(latestKeys));
-    before();
-  });
-  const stopHistory = effect(() => {
-    const before = releaseHistory;
-    releaseHistory = series.want(shownRuns.value.flatMap(historyKeys));
-    before();
-  });
-  return () => {
-    stopLatest();
-    stopHistory();
-    releaseLatest();
-    releaseHistory();
   };
 }
 

@@ -1,31 +1,15 @@
-import { effect, type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
-import type { ComponentChildren } from "preact";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { effect, useComputed, useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { HeatMap } from "../charts/heat-map";
 import { useVisible } from "../charts/use-visible";
-import { count, formatPoints, formatShare, formatStep, NONE } from "../data/format";
-import {
-  cellAt,
-  countCells,
-  extremes,
-  furthest,
-  type HeatCell,
-  type HeatColor,
-  type HeatRow,
-  heatRows,
-  nameEvery,
-  numberIn,
-  readCell,
-  rowHeightFor,
-  type Scale,
-  scaleOf,
-} from "../data/heat";
-import { beginOf, weightPlan } from "../data/schedule";
+import { count, formatStep } from "../data/format";
+import { cellAt, countCells, type HeatRow, heatRows, rowHeightFor, scaleOf } from "../data/heat";
+import { summaryOf, textOfCell, textOfSummary } from "../data/heat-sentences";
+import { weightPlan } from "../data/schedule";
 import { matches, weightsOf } from "../data/selection";
 import {
   cursor,
   domain,
-  heatColor,
   openWeight,
   series,
   setZoom,
@@ -36,23 +20,17 @@ import {
   weightFilter,
 } from "../data/store";
 import type { Run } from "../data/types";
-import { stepForKey } from "./figure";
-import { Name } from "./name";
+import { COLORS, ColorChoice, colorChoice, HeatLegend } from "./heat-legend";
+import { HeatNames } from "./heat-names";
+import { HeatReadout, HeatSentence } from "./heat-readout";
 import { chosenRun, RunChoice } from "./run-choice";
+import { stepForKey } from "./step-keys";
+import { useWanted } from "./use-wanted";
 
 /** Below the rows: the step axis, and some air. */
 const BELOW = 48;
 /** Rows that the page keys move by. */
 const PAGE = 10;
-
-const COLORS: Record<HeatColor, string> = {
-  sparsity: "Sparsity",
-  difference: "Difference to schedule",
-};
-
-function colorChoice(): HeatColor {
-  return heatColor.value === "difference" ? "difference" : "sparsity";
-}
 
 export function HeatView() {
   const run = chosenRun();
@@ -112,22 +90,10 @@ function Heat({ run }: { run: Run }) {
   const summary = useComputed(() => summaryOf(rows.value, colorChoice()));
   const label = useComputed(() => {
     const subject = `${COLORS[colorChoice()]} of ${count(rows.value.length, "weight")} over steps`;
-    return `${subject}; ${cell.value ? textOfCell(cell.value) : textOf(summary.value)}`;
+    return `${subject}; ${cell.value ? textOfCell(cell.value) : textOfSummary(summary.value)}`;
   });
 
-  useEffect(() => {
-    if (!visible) return;
-    let release = () => {};
-    const stop = effect(() => {
-      const before = release;
-      release = series.want(listed.value.map(({ key }) => key));
-      before();
-    });
-    return () => {
-      stop();
-      release();
-    };
-  }, [visible, listed]);
+  useWanted(series, visible, () => listed.value.map(({ key }) => key));
 
   const point = (weight: string | null, step: number | null) => {
     pointed.value = weight;
@@ -240,24 +206,24 @@ function Heat({ run }: { run: Run }) {
               </span>
             </h2>
             <ColorChoice />
-            <Legend scale={scale.value} color={colorChoice()} />
+            <HeatLegend scale={scale.value} color={colorChoice()} />
           </div>
-          <Readout cell={cell} onOpen={open}>
+          <HeatReadout cell={cell}>
             {shown === 0 ? (
               "No weight matches."
             ) : missing > 0 ? (
               `Reading ${formatStep(shown - missing)} of ${count(shown, "weight")} …`
             ) : (
-              <Sentence parts={summary.value} onOpen={open} />
+              <HeatSentence parts={summary.value} onOpen={open} />
             )}
-          </Readout>
+          </HeatReadout>
         </div>
         <div
           class="heat-body"
           hidden={shown === 0}
           style={{ "--name-length": longest(weights.value) }}
         >
-          <Names
+          <HeatNames
             names={listed.value.map(({ weight }) => weight)}
             rowHeight={rowHeight.value}
             row={row}
@@ -274,203 +240,4 @@ function Heat({ run }: { run: Run }) {
 /** Of all weights, so that the map keeps its place while the filter is typed. */
 function longest(weights: readonly { weight: string }[]): number {
   return Math.max(0, ...weights.map(({ weight }) => weight.length));
-}
-
-function ColorChoice() {
-  return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset is no flex container everywhere
-    <div class="segmented" role="group" aria-label="Colours show">
-      {(Object.keys(COLORS) as HeatColor[]).map((color) => (
-        <button
-          key={color}
-          type="button"
-          aria-pressed={colorChoice() === color}
-          onClick={() => {
-            heatColor.value = color === "sparsity" ? null : color;
-          }}
-        >
-          {COLORS[color]}
-        </button>
-      ))}
-    </div>
-  );
-}
-
-/** What the colours mean, in numbers. */
-function Legend({ scale, color }: { scale: Scale; color: HeatColor }) {
-  const points = `${Math.round(scale.high * 100)} points`;
-  const words =
-    color === "sparsity"
-      ? ["0\u2009% sparse", "50\u2009%", "100\u2009%"]
-      : [`${points} below`, "on schedule", `${points} above`];
-  return (
-    <div class="heat-legend">
-      <div>
-        <div
-          class="heat-scale"
-          style={{ background: `linear-gradient(to right, ${scale.stops.join(", ")})` }}
-        />
-        <div class="heat-scale-words">
-          {words.map((word) => (
-            <span key={word}>{word}</span>
-          ))}
-        </div>
-      </div>
-      <div>
-        <div class="heat-scale heat-hatched" />
-        <span>{color === "sparsity" ? "no value" : "no target"}</span>
-      </div>
-    </div>
-  );
-}
-
-interface ReadoutProps {
-  cell: ReadonlySignal<HeatCell | null>;
-  onOpen: (weight: string) => void;
-  /** What stands there while nothing is pointed at. */
-  children: ComponentChildren;
-}
-
-/** Alone it follows the cursor: the map around it is not rendered again. */
-function Readout({ cell, children }: ReadoutProps) {
-  if (!cell.value) return <p class="heat-readout words">{children}</p>;
-  const { weight } = cell.value.row;
-  const { step, off } = readCell(cell.value);
-  const { measured, goal, target, difference } = wordsOf(cell.value);
-  return (
-    <p class="heat-readout heat-reading">
-      <b title={weight} data-readout="weight">
-        <Name text={weight} />
-      </b>
-      <span>
-        <span class="quiet">step</span> <span data-readout="step">{formatStep(step)}</span>
-      </span>
-      <span>
-        <span class="quiet">measured</span> <span data-readout="measured">{measured}</span>
-      </span>
-      <span>
-        <span class="quiet">{goal}</span> <span data-readout="target">{target}</span>
-      </span>
-      <span>
-        <span class="quiet">diff</span>{" "}
-        <span class={off ? "difference off" : "difference"} data-readout="difference">
-          {difference}
-        </span>
-      </span>
-    </p>
-  );
-}
-
-function wordsOf(cell: HeatCell) {
-  const { measured, due, difference } = readCell(cell);
-  const { plan } = cell.row;
-  const begin = plan && `target from ${formatStep(beginOf(plan))}`;
-  return {
-    measured: measured === null ? "no value" : formatShare(measured),
-    goal: due ? `target at ${formatStep(due.step)}` : (begin ?? "no schedule"),
-    target: due ? formatShare(due.value) : NONE,
-    difference: difference === null ? NONE : `${formatPoints(difference)} points`,
-  };
-}
-
-function textOfCell(cell: HeatCell): string {
-  const { step } = readCell(cell);
-  const { measured, goal, target, difference } = wordsOf(cell);
-  const compared = target === NONE ? goal : `${goal} ${target}, difference ${difference}`;
-  return `${cell.row.weight} at step ${formatStep(step)}: ${measured}, ${compared}`;
-}
-
-/** Words, and cells whose weights they name. */
-type Part = string | HeatCell;
-
-/** What the map shows, in a sentence. */
-function summaryOf(rows: readonly HeatRow[], color: HeatColor): Part[] {
-  if (color === "sparsity") {
-    const ends = extremes(rows);
-    if (!ends) return ["No value was logged."];
-    const [low, high] = [formatShare(numberIn(ends.low)), formatShare(numberIn(ends.high))];
-    if (low === high) return [`Last values: ${low} in ${allOf(rows)}.`];
-    return [`Last values: from ${low} in `, ends.low, ` to ${high} in `, ends.high, "."];
-  }
-  if (!rows.some(({ plan }) => plan)) return ["None of these weights has a schedule."];
-  const worst = furthest(rows);
-  if (!worst)
-    return [countCells(rows) > 0 ? "On schedule at all steps." : "No update was due yet."];
-  const difference = numberIn(worst);
-  const points = formatPoints(Math.abs(difference)).replace("+", "");
-  const where = `${points} points ${difference < 0 ? "below" : "above"}`;
-  const step = formatStep(readCell(worst).step);
-  return ["Furthest from its schedule: ", worst, `, ${where} at step ${step}.`];
-}
-
-function allOf({ length }: readonly HeatRow[]): string {
-  return length === 1 ? "this weight" : `all ${count(length, "weight")}`;
-}
-
-function textOf(parts: readonly Part[]): string {
-  return parts.map((part) => (typeof part === "string" ? part : part.row.weight)).join("");
-}
-
-function Sentence({ parts, onOpen }: { parts: readonly Part[]; onOpen: (weight: string) => void }) {
-  return parts.map((part) =>
-    typeof part === "string" ? (
-      part
-    ) : (
-      <button
-        key={part.row.weight}
-        type="button"
-        class="link"
-        onClick={() => onOpen(part.row.weight)}
-      >
-        {part.row.weight}
-      </button>
-    ),
-  );
-}
-
-interface NamesProps {
-  names: readonly string[];
-  rowHeight: number;
-  row: ReadonlySignal<number | null>;
-  onOpen: (weight: string) => void;
-}
-
-/** Names nearer to each other than this, in pixels, would overlap. */
-const NAME_HEIGHT = 12;
-
-/** Beside the rows; of low rows only each so many-th has room for its name. */
-function Names({ names, rowHeight, row, onOpen }: NamesProps) {
-  const every = nameEvery(rowHeight);
-  const pointed = row.value;
-  const button = (index: number, name: string, isPointed = false) => (
-    // Out of the tab order: the arrow keys and Enter do the same, without a thousand stops.
-    <button
-      key={name}
-      type="button"
-      class={isPointed ? "pointed" : undefined}
-      tabIndex={-1}
-      title={name}
-      style={{ top: `${(index + 0.5) * rowHeight}px` }}
-      onClick={() => onOpen(name)}
-    >
-      <Name text={name} />
-    </button>
-  );
-  // The same elements each time: those that don't change cost nothing while the mouse moves.
-  const all = useMemo(
-    () => names.map((name, index) => (index % every === 0 ? button(index, name) : null)),
-    [names, rowHeight],
-  );
-  return (
-    <div class="heat-names">
-      {all.map((one, index) => {
-        const name = names[index];
-        if (pointed === null || name === undefined) return one;
-        if (index === pointed) return button(index, name, true);
-        // The name that is pointed at displaces those that it would touch.
-        const near = every > 1 && Math.abs(index - pointed) * rowHeight < NAME_HEIGHT;
-        return near ? null : one;
-      })}
-    </div>
-  );
 }

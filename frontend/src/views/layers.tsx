@@ -28,6 +28,7 @@ import { TAG_PREFIXES } from "../names";
 import { WeightChart } from "./charts";
 import { Name } from "./name";
 import { chosenRun, RunChoice } from "./run-choice";
+import { SortHead } from "./sort-head";
 import { Sparkline } from "./sparkline";
 import { useWindow } from "./use-window";
 
@@ -101,13 +102,23 @@ function LayerTable({ run }: { run: Run }) {
           {formatStep(rows.value.length)} weights
         </span>
       </h2>
-      {openWeight.value !== null && <OpenWeight name={openWeight.value} />}
+      {openWeight.value !== null && <OpenWeight key={openWeight.value} name={openWeight.value} />}
       <div class="scrolling">
         <table aria-rowcount={listed.length + 2}>
           <thead>
             <tr>
               {(Object.keys(HEADS) as Column[]).map((column) => (
-                <Head key={column} column={column} />
+                <SortHead
+                  key={column}
+                  column={column}
+                  sort={sort}
+                  number={NUMBERS.has(column)}
+                  onSort={() => {
+                    tableSort.value = nextSort(tableSort.value, column);
+                  }}
+                >
+                  {HEADS[column]}
+                </SortHead>
               ))}
               <th scope="col">
                 <span class="hidden">Sparsity over time</span>
@@ -126,24 +137,6 @@ function LayerTable({ run }: { run: Run }) {
       </div>
       {listed.length === 0 && <p class="quiet">No weight matches.</p>}
     </section>
-  );
-}
-
-function Head({ column }: { column: Column }) {
-  const sort = parseSort(tableSort.value);
-  const order = sort?.column === column ? (sort.down ? "descending" : "ascending") : "none";
-  return (
-    <th scope="col" aria-sort={order} class={NUMBERS.has(column) ? "number" : undefined}>
-      <button
-        type="button"
-        onClick={() => {
-          tableSort.value = nextSort(tableSort.value, column);
-        }}
-      >
-        {HEADS[column]}
-        <span aria-hidden="true">{{ ascending: "↑", descending: "↓", none: "" }[order]}</span>
-      </button>
-    </th>
   );
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nearestSample, placeLabels, shareTicks, sparsityRange } from "./xy-chart";
+import { nearestSample, placeLabels, shareTicks, sparsityRange } from "./xy-layout";
 
 describe("the sparsity axis", () => {
   it("begins at zero, and ends on a tick after the sparsest", () => {

@@ -1,0 +1,29 @@
+import type { Corner, Sample } from "../data/tradeoff";
+import type { Unit } from "./axes";
+
+/** What the chart of a metric over sparsity draws. */
+export interface XyModel {
+  curves: XyCurve[];
+  envelope: readonly Corner[];
+  x: readonly [number, number];
+  y: readonly [number, number];
+  unit: Unit;
+  /** The tolerance band of the run in question. */
+  band: { low: number; high: number; color: string } | null;
+}
+
+export interface XyCurve {
+  run: string;
+  name: string;
+  color: string;
+  samples: readonly Sample[];
+  final: Sample | null;
+  onFront: boolean;
+  /** The last one within the tolerance, where the curve goes on after it. */
+  last: Sample | null;
+}
+
+export interface XyPoint {
+  run: string;
+  step: number;
+}

@@ -1,0 +1,145 @@
+import { useComputed, useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { niceRange } from "../charts/axes";
+import { XyCanvas } from "../charts/xy-canvas";
+import { sparsityRange } from "../charts/xy-layout";
+import type { XyModel, XyPoint } from "../charts/xy-model";
+import { formatStep, isShareMetric } from "../data/format";
+import { runColor } from "../data/store";
+import { bandWidth, betterOf, type Sample, type Tolerance, type Verdict } from "../data/tradeoff";
+import type { Picture, Row } from "./tradeoff-picture";
+import { pointForKey, pointOf } from "./tradeoff-point";
+import { labelOf, TradeOffReadout } from "./tradeoff-readout";
+
+/** The metric over sparsity, with the readout of the point that is pointed at. */
+export function TradeOffChart({ picture }: { picture: Picture }) {
+  const element = useRef<HTMLElement>(null);
+  const point = useSignal<XyPoint | null>(null);
+  const whole = useSignal(false);
+  const current = useSignal(picture);
+  current.value = picture;
+  const model = useComputed(() => modelOf(current.value, whole.value, point.value?.run ?? null));
+  const here = pointOf(picture, point.value);
+  const outside = outsideOf(picture, model.value);
+  const samples = picture.rows.reduce((sum, { trail }) => sum + trail.samples.length, 0);
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.target !== element.current) return;
+    if (event.key === "Escape") point.value = null;
+    const next = pointForKey(event.key, picture, point.value);
+    if (!next) return;
+    event.preventDefault();
+    point.value = next;
+  };
+  return (
+    <figure
+      ref={element}
+      class="figure xy"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: without focus there are no arrow keys
+      tabIndex={0}
+      aria-label={labelOf(picture, here)}
+      data-chart="tradeoff"
+      data-points={picture.arrived ? samples : undefined}
+      onKeyDown={onKeyDown}
+      onBlur={() => {
+        point.value = null;
+      }}
+    >
+      <div class="large">
+        <div>
+          <XyCanvas model={model} point={point} />
+          <p class="key quiet">
+            <Key picture={picture} />
+            {(outside > 0 || whole.value) && (
+              <button
+                type="button"
+                class="link"
+                onClick={() => {
+                  whole.value = !whole.value;
+                }}
+              >
+                {whole.value ? "Show only what matters" : `Show ${outsideText(outside)}`}
+              </button>
+            )}
+          </p>
+        </div>
+        <TradeOffReadout picture={picture} here={here} />
+      </div>
+    </figure>
+  );
+}
+
+function outsideText(n: number): string {
+  return n === 1 ? "1 more point outside" : `${formatStep(n)} more points outside`;
+}
+
+/** What the marks mean: only those that are there. */
+function Key({ picture }: { picture: Picture }) {
+  const { front, finals, rows } = picture;
+  return (
+    <>
+      {front.size > 0 && finals.length > 1 && (
+        <span>
+          <span aria-hidden="true">◆</span> end, on the Pareto front
+        </span>
+      )}
+      {(front.size < finals.length || finals.length === 1) && (
+        <span>
+          <span aria-hidden="true">{finals.length === 1 ? "◆" : "○"}</span> end of a run
+        </span>
+      )}
+      {rows.some(({ verdict }) => verdict?.left) && (
+        <span>
+          <span aria-hidden="true">❘</span> last within the tolerance
+        </span>
+      )}
+      <span>
+        <span aria-hidden="true">┈</span> best at that sparsity or more
+      </span>
+    </>
+  );
+}
+
+function modelOf(picture: Picture, whole: boolean, pointed: string | null): XyModel {
+  const { rows, metric, range, front, tolerance } = picture;
+  const share = isShareMetric(metric);
+  const [low, high] = (whole ? range?.all : range?.focus) ?? [0, 1];
+  const [from, to] = niceRange(low, high);
+  // The band of one run says something, those of ten cover the chart.
+  const banded =
+    rows.find(({ run }) => run.run === pointed) ?? (rows.length === 1 ? rows[0] : null);
+  const sparsities = rows.flatMap(({ trail }) => trail.samples.map(({ sparsity }) => sparsity));
+  return {
+    curves: rows.map(({ run, trail, verdict }) => ({
+      run: run.run,
+      name: run.name,
+      color: runColor(run),
+      samples: trail.samples,
+      final: trail.final,
+      onFront: front.has(run.run),
+      last: verdict?.left ? verdict.last : null,
+    })),
+    envelope: picture.corners,
+    x: sparsityRange(sparsities),
+    // No accuracy is above one.
+    y: [from, share && high <= 1 ? Math.min(1, to) : to],
+    unit: share ? "share" : "number",
+    band: banded?.verdict ? bandOf(banded, banded.verdict, metric, tolerance) : null,
+  };
+}
+
+function bandOf({ run }: Row, { best }: Verdict, metric: string, tolerance: Tolerance) {
+  const width = bandWidth(best.value, tolerance);
+  const down = betterOf(metric) === "higher";
+  return {
+    low: down ? best.value - width : best.value,
+    high: down ? best.value : best.value + width,
+    color: runColor(run),
+  };
+}
+
+function outsideOf({ rows }: Picture, { y: [from, to] }: XyModel): number {
+  const out = ({ value }: Sample) => value < from || value > to;
+  return rows.reduce((sum, { trail }) => sum + trail.samples.filter(out).length, 0);
+}
