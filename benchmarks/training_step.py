@@ -67,6 +67,25 @@ def summaries() -> list[keras.callbacks.Callback]:
     return [PruningSummaries(tempfile.mkdtemp(), update_freq="batch")]
 
 
+class EveryOther(PruningSummaries):
+    """Logs the steps with an odd number, so that steps with and without logging are neighbours."""
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        """Passes on every other call."""
+        if batch % 2:
+            super().on_train_batch_end(batch, logs)
+
+
+def added_by_logging(model: keras.Model, data: tuple[np.ndarray, np.ndarray], batch: int, epochs: int) -> None:
+    """Prints what logging adds to a step: neighbours in one fit, which a noisy machine slows down alike."""
+    clock = Clock()
+    logged = EveryOther(tempfile.mkdtemp(), update_freq="batch")
+    model.fit(*data, batch_size=batch, epochs=epochs, verbose=0, callbacks=[UpdatePruningStep(), logged, clock])
+    steps = np.array(clock.steps[len(clock.steps) // epochs :]).reshape(-1, 2)  # the first epoch compiles
+    added = np.median(steps[:, 1] - steps[:, 0]) / np.median(steps[:, 0])
+    print(f"Logging adds {100 * added:.2f} % to a step, median of {len(steps)} pairs of neighbours.")
+
+
 class OneByOne(keras.callbacks.Callback):
     """Logs every step in tfmot's way: each mask read whole, each value a call of tf.summary."""
 
@@ -122,6 +141,7 @@ def main(name: str = "cnn", rounds: int = 7) -> None:
     print(f"A training step of the {name}, batch {batch}, {rounds} rounds of {steps} steps:")
     table(times, "dense")
     table({k: v for k, v in times.items() if "logged" in k or "between" in k}, "pruned, between mask updates")
+    added_by_logging(variants["pruned, between mask updates"][0], (x, y), batch, 1 + 10 * 30 // steps)
     if "tfmot: dense" in times:
         table({k: v for k, v in times.items() if k.startswith("tfmot")}, "tfmot: dense")
 
