@@ -39,7 +39,7 @@ pytest: $(VENV)/.test $(PARITY_VENV)/.made chromium
 	PARITY_PYTHON="$(abspath $(PARITY_VENV))/bin/python" $(BIN)/python -m pytest $(ARGS)
 
 # The engine's tests once more on each of Keras's other backends; without those that ask no backend for anything.
-ENGINE := tests/pruning tests/callbacks tests/test_schedules.py -m "not slow" \
+ENGINE := tests/pruning tests/callbacks tests/test_measure.py tests/test_schedules.py -m "not slow" \
   $(foreach test,devices distributions policy xnnpack,--ignore=tests/pruning/test_$(test).py)
 
 backends: $(VENV)/.test
