@@ -37,6 +37,9 @@ def _innermost(optimizer: Any) -> Any:
     return optimizer
 
 
+_LITTLE = 2**14  # a copy of so many entries costs less than an operation of their own
+
+
 @dataclass(frozen=True)
 class Measurement:
     """Values of one moment under their tags, float32: shares in [0, 1], magnitudes, steps."""
@@ -66,7 +69,9 @@ class Meter:
         self._seen = _identity(model)
         self._pruned = [w for w in self.weights if w.pruned]
         shown = {w.name for w in self.weights}
-        self._others = [w for w in weights if not w.pruned and (w.variable.trainable or w.name in shown)]
+        others = [w for w in weights if not w.pruned and (w.variable.trainable or w.name in shown)]
+        self._others = [w for w in others if w.name in shown or w.size > _LITTLE]
+        self._little = [w for w in others if w not in self._others]  # biases and the like, counted together
         self._wrappers = {w.layer_name: w.wrapper for w in self.weights if w.wrapper}
         self._with_threshold = [w for w in self._pruned if w.wrapper and w.wrapper.pattern.has_threshold]
         optimizer = getattr(model, "optimizer", None)
@@ -78,29 +83,33 @@ class Meter:
         ]
         self._read_all = self._compiled(self._all_inputs, _all_numbers)
         self._read_rest = self._compiled(self._rest_inputs, _rest_numbers)
-        self._last_reading: dict[str, Any] | None = None
-        self.restart()
         self._lay_out()
+        self.restart()
 
     def _lay_out(self) -> None:
-        """What stands where in a row."""
+        """What stands where: in the numbers that are read, and in a row of values."""
         counted = [*self._pruned, *self._others]
         place = {w.name: i for i, w in enumerate(counted)}
-        self._sizes = np.array([w.size for w in counted], np.float64)
+        n, others, thresholds = len(self._pruned), len(self._others) + bool(self._little), len(self._with_threshold)
+        read = (others, len(self._wrappers), self._optimizer is not None, n, n, n, thresholds)
+        ends = np.cumsum([0, *read])
+        names = ("others", "steps", "learning_rate", "zeros", "masked", "changed", "thresholds")
+        self._at = {name: slice(*ends[i : i + 2]) for i, name in enumerate(names)}
+        self._rest = slice(ends[3])
+        self._numbers = np.zeros(ends[-1], np.int32)
+
+        self._sizes = np.array([w.size for w in counted] + [sum(w.size for w in self._little)][: len(self._little)])
         self._shown = np.array([place[w.name] for w in self.weights], np.int64)
-        self._totals = [
-            (name, np.array(members, np.int64))
-            for name, members in (
-                (TOTAL_PRUNED, [place[w.name] for w in self._pruned]),
-                (TOTAL_MODEL, [place[w.name] for w in counted if w.variable.trainable]),
-            )
-            if members
-        ]
+        in_model = [w.variable.trainable for w in counted] + [True][: len(self._little)]
+        totals = {TOTAL_PRUNED: np.arange(len(self._sizes)) < n, TOTAL_MODEL: np.array(in_model, bool)}
+        totals = {name: members for name, members in totals.items() if members.any()}
+        self._totals = np.array(list(totals.values()), np.float64).reshape(len(totals), len(self._sizes))
+        self._total_sizes = self._totals @ self._sizes
         self._tags = (
             *(tag("sparsity", w.name) for w in self.weights),
             *(tag("threshold", w.name) for w in self._with_threshold),
             *(tag("pruning_step", layer_name) for layer_name in self._wrappers),
-            *(tag("sparsity_total", name) for name, _ in self._totals),
+            *(tag("sparsity_total", name) for name in totals),
             *([tag("metrics", "learning_rate")] if self._optimizer is not None else ()),
         )
         self._tags_with_churn = self._tags + tuple(tag("mask_churn", w.name) for w in self._pruned)
@@ -113,8 +122,7 @@ class Meter:
         """Forgets earlier measurements: churn starts anew."""
         guarded = all(_is_guarded(w) for w in self._pruned) and _makes_no_zeros(self._optimizer)
         self._predictable = guarded and all(map(_follows_its_phases, self._wrappers.values()))
-        self._churn_known = False
-        self._last_reading = None
+        self._churn_known = self._reusable = False
 
     def measure(self, fresh: bool = False) -> Measurement:
         """The values of this moment.
@@ -123,25 +131,27 @@ class Meter:
             fresh: Whether to read all weights, also where nothing can have changed.
         """
         _sync(self.model)
-        reading = None if fresh or not self._reusable() else self._reading(self._read_rest, masks=False)
-        if reading is None or self._outdated(reading["steps"]):
-            reading = self._reading(self._read_all, masks=True)
-        self._last_reading = reading
-        shares = np.concatenate([reading["zeros"], reading["others"]]) / self._sizes
-        zeros = shares * self._sizes
-        row = [
-            shares[self._shown],
-            reading["thresholds"],
-            reading["steps"],
-            [zeros[members].sum() / self._sizes[members].sum() for _, members in self._totals],
-            reading["learning_rate"],
+        numbers, at = self._numbers, self._at
+        if fresh or not self._reusable or self._outdated(rest := self._read_rest()):
+            numbers[:] = self._read_all()
+            self._reusable = self._predictable and bool((numbers[at["zeros"]] == numbers[at["masked"]]).all())
+        else:
+            numbers[self._rest] = rest
+            numbers[at["changed"]] = 0
+        zeros = np.concatenate([numbers[at["zeros"]], numbers[at["others"]]])
+        parts = [
+            (zeros / self._sizes)[self._shown],
+            numbers[at["thresholds"]].view(np.float32),
+            numbers[at["steps"]],
+            self._totals @ zeros / self._total_sizes,
+            numbers[at["learning_rate"]].view(np.float32),
         ]
         tags = self._tags
         if self._churn_known:
             tags = self._tags_with_churn
-            row.append(reading["changed"] / self._sizes[: len(self._pruned)])
+            parts.append(numbers[at["changed"]] / self._sizes[: len(self._pruned)])
         self._churn_known = True
-        return Measurement(tags, np.concatenate(row).astype(np.float32))
+        return Measurement(tags, np.concatenate(parts, dtype=np.float32, casting="unsafe"))
 
     def histograms(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """`(name, edges, counts)` of each weight's magnitudes."""
@@ -154,39 +164,23 @@ class Meter:
                     threshold = float(ops.convert_to_numpy(ops.cast(w.pruned.threshold, "float32")))
             yield w.name, *magnitude_bins(ops.convert_to_numpy(stored), threshold)
 
-    def _reusable(self) -> bool:
-        last = self._last_reading
-        return last is not None and self._predictable and bool((last["zeros"] == last["masked"]).all())
-
-    def _outdated(self, steps: np.ndarray) -> bool:
+    def _outdated(self, rest: np.ndarray) -> bool:
         """Whether a mask may have changed since the last reading."""
-        assert self._last_reading is not None
-        for (before, now), wrapper in zip(
-            zip(self._last_reading["steps"], steps, strict=True), self._wrappers.values(), strict=True
+        steps = self._at["steps"]
+        for wrapper, before, now in zip(
+            self._wrappers.values(), self._numbers[steps].tolist(), rest[steps].tolist(), strict=True
         ):
-            update = wrapper.pruning_schedule.last_update(int(now))
+            update = wrapper.pruning_schedule.last_update(now)
             if now < before or (update is not None and update > before):
                 return True
         return False
-
-    def _reading(self, read: Callable[[], Any], masks: bool) -> dict[str, Any]:
-        numbers = ops.convert_to_numpy(read())
-        n, others, wrappers, thresholds = map(len, (self._pruned, self._others, self._wrappers, self._with_threshold))
-        lengths = [others, wrappers, self._optimizer is not None, *([n, n, n, thresholds] if masks else ())]
-        parts = np.split(numbers, np.cumsum(lengths)[:-1])
-        reading = {"others": parts[0], "steps": parts[1], "learning_rate": parts[2].view(np.float32)}
-        if masks:
-            reading |= {"zeros": parts[3], "masked": parts[4], "changed": parts[5]}
-            reading["thresholds"] = parts[6].view(np.float32)
-            return reading
-        assert self._last_reading is not None
-        return {**self._last_reading, **reading, "changed": np.zeros(n, np.int32)}
 
     def _rest_inputs(self) -> dict[str, Any]:
         """What may change at any step: weights without a mask, counters, the learning rate."""
         rate = [ops.convert_to_tensor(self._optimizer.learning_rate)] if self._optimizer is not None else []
         return {
             "others": [ops.convert_to_tensor(w.variable) for w in self._others],
+            "little": [ops.convert_to_tensor(w.variable) for w in self._little],
             "steps": [ops.convert_to_tensor(w.pruning_step) for w in self._wrappers.values()],
             "rate": rate,
         }
@@ -201,7 +195,7 @@ class Meter:
             "thresholds": [ops.convert_to_tensor(w.pruned.threshold) for w in self._with_threshold if w.pruned],
         }
 
-    def _compiled(self, inputs: Callable[[], Any], numbers: Callable[[Any], Any]) -> Callable[[], Any]:
+    def _compiled(self, inputs: Callable[[], Any], numbers: Callable[[Any], Any]) -> Callable[[], np.ndarray]:
         """One compiled function of the model's variables, that keeps the masks it has seen."""
 
         def read() -> Any:
@@ -215,15 +209,26 @@ class Meter:
 
             # The concrete function: TensorFlow would take one `tf.function` a fit for needless retracing, and say so.
             # Without XLA: its counting isn't spread over the cores.
-            return tf.function(read, autograph=False, jit_compile=False).get_concrete_function()
+            function = tf.function(read, autograph=False, jit_compile=False).get_concrete_function()
+            inputs_of_call = function.captured_inputs
+
+            def call() -> np.ndarray:
+                try:  # without the Python of a function's call, which takes as long again
+                    (result,) = tf.raw_ops.StatefulPartitionedCall(args=inputs_of_call, Tout=[tf.int32], f=function)
+                except tf.errors.OpError:
+                    result = function()
+                return result.numpy()
+
+            return call
         if keras.backend.backend() == "jax":
             import jax
 
             numbers = jax.jit(numbers)
-            return read
+            return lambda: np.asarray(read())
         import torch
 
-        return torch.no_grad()(read)
+        read_detached = torch.no_grad()(read)
+        return lambda: read_detached().numpy(force=True)
 
 
 def _identity(model: keras.Model) -> list[Any]:
@@ -253,6 +258,9 @@ def _follows_its_phases(wrapper: PruneLowMagnitude) -> bool:
 def _rest_numbers(inputs: dict[str, Any]) -> tuple[Any, list[Any]]:
     """`(zeros of the others…, steps…, learning rate)` as int32, the float's bits as they are; and no masks."""
     zeros = [count_true(_is_zero(w)) for w in inputs["others"]]
+    if inputs["little"]:
+        are_zero = [ops.reshape(_is_zero(w), [-1]) for w in inputs["little"]]
+        zeros.append(count_true(ops.concatenate(are_zero)))
     steps = [ops.cast(step, "int32") for step in inputs["steps"]]
     return _packed([*zeros, *steps], inputs["rate"]), []
 
