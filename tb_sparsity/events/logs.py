@@ -16,8 +16,9 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import TENSOR
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 from tensorboard.compat import tf
 
-from tb_sparsity.events.names import MANIFEST_PLUGIN, SCALARS_PLUGIN, tag
+from tb_sparsity.events.names import MANIFEST_PLUGIN, REPORTS, SCALARS_PLUGIN, tag
 from tb_sparsity.events.reader import list_runs, read_series
+from tb_sparsity.events.reports import read_report
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped,unused-ignore]
@@ -52,6 +53,9 @@ class LoggedRun:
         source: "tb_sparsity", or "tfmot" for logs of tfmot's own callback.
         manifest: The latest manifest, with the fields of the tab's `index` route; None where there is none.
         series: Tag -> its points. What a later session trained anew is left out.
+        compression: What `compression_report(…, log_dir=…)` left here, as `CompressionReport.from_json` reads it; None
+            without one.
+        sensitivity: What `sensitivity(…, log_dir=…)` left here, as `SensitivityReport.from_json` reads it.
     """
 
     name: str
@@ -59,6 +63,8 @@ class LoggedRun:
     source: str
     manifest: Mapping[str, Any] | None = field(repr=False)
     series: Mapping[str, Points] = field(repr=False)
+    compression: Mapping[str, Any] | None = field(default=None, repr=False)
+    sensitivity: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
     def schedules(self) -> list[dict[str, Any]]:
@@ -98,6 +104,20 @@ class LoggedRun:
         values = np.array(schedule["target"]["value"], np.float64)
         target = np.interp(at, schedule["target"]["step"], values)
         return np.where(at < schedule["begin_step"], np.nan, target)
+
+    def last_update(self, weight: str, step: int) -> int | None:
+        """The last step up to `step` at which the schedule updates the weight's mask; None if there was none yet.
+
+        Raises:
+            KeyError: If the manifest has no such weight.
+        """
+        schedule = self.weights[weight]["schedule"]
+        for phase in reversed((schedule["phases"] or [schedule]) if schedule else []):
+            begin, end, frequency = phase["begin_step"], phase["end_step"], max(phase["frequency"], 1)
+            last = end if end is not None and end <= step else begin + (step - begin) // frequency * frequency
+            if last >= max(begin, 1):
+                return int(last)
+        return None
 
     def to_pandas(self) -> pd.DataFrame:
         """The series as a table.
@@ -156,11 +176,16 @@ def read_logs(logdir: str | os.PathLike[str]) -> dict[str, LoggedRun]:
     wanted = [(run.run, tag(kind, name)) for run in runs for kind, names in run.tags.items() for name in names]
     series: dict[str, dict[str, Points]] = {run.run: {} for run in runs}
     for one in read_series(provider, *where, wanted, points=sys.maxsize):
-        if one.error is None:
-            series[one.run][one.tag] = Points(
-                np.array(one.step, np.int64), np.array(one.wall_time, np.float64), np.array(one.value, np.float32)
-            )
-    return {run.name: LoggedRun(run.name, run.run, run.source, run.manifest, series[run.run]) for run in runs}
+        if one.points is not None:
+            series[one.run][one.tag] = Points(*one.points)
+    reports = {
+        run.run: {kind: read_report(provider, *where, run.run, kind) for kind in REPORTS if kind in run.reports}
+        for run in runs
+    }
+    return {
+        run.name: LoggedRun(run.name, run.run, run.source, run.manifest, series[run.run], **reports[run.run])
+        for run in runs
+    }
 
 
 def _load(path: str) -> MultiplexerDataProvider:

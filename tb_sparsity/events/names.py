@@ -21,6 +21,11 @@ SCALARS_PLUGIN = "scalars"
 # A directory of its own: two live writers in one directory lose data under TensorBoard's Python server.
 SUBDIRECTORY = "sparsity"
 
+# Reports, as JSON in string tensors of `MANIFEST_PLUGIN`.
+REPORTS = ("compression", "sensitivity")
+REPORT_PREFIX = "tb_sparsity/"
+REPORT_SUBDIRECTORY = "sparsity_report"
+
 
 def tag(kind: str, name: str) -> str:
     """The tag of a series: `tag("sparsity", "conv2d/kernel") == "sparsity/conv2d/kernel"`."""

@@ -11,12 +11,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from google.protobuf.message import DecodeError
-from tensorboard.data.provider import DataProvider, RunTagFilter
+from tensorboard.data.provider import DataProvider
 
 from tb_sparsity.events.manifest import to_json
 from tb_sparsity.events.names import (
@@ -28,13 +27,14 @@ from tb_sparsity.events.names import (
     split_tag,
     tag,
 )
+from tb_sparsity.events.points import Points, from_data, holding, read_columns, shortest, thinned
+from tb_sparsity.events.provider import ask
+from tb_sparsity.events.reports import list_reports
 
 # What is asked of the provider: more than any server keeps unless told to, so that points are never thinned at
 # random by the one server and otherwise by the other.
 _ALL = 2**31 - 1
 
-# What TensorBoard raises where one series is damaged, whatever else is asked for with it.
-_DAMAGE = (ArithmeticError, DecodeError, LookupError, MemoryError, TypeError, ValueError)
 _NONE_LEFT = (0, 0.0)  # last step and wall time of a tag without points
 
 _TFMOT_TAG = re.compile(r"(?:(.+)/)?(?:mask(_\d+)?:0/(sparsity)|threshold(_\d+)?:0/(threshold))")
@@ -58,6 +58,7 @@ class Run:
         tags: Kind -> names of the series there are.
         last_step: The last step that has a point.
         last_wall_time: When the last point was written, in seconds since 1970.
+        reports: Kind of report -> when it was written.
     """
 
     run: str
@@ -67,17 +68,16 @@ class Run:
     tags: dict[str, list[str]]
     last_step: int
     last_wall_time: float
+    reports: dict[str, float]
 
 
-@dataclass
+@dataclass(eq=False)
 class Series:
-    """The points of a tag in a run, by ascending step; `error` tells why there are none."""
+    """The points of a tag in a run, or why there are none."""
 
     run: str
     tag: str
-    step: list[int] = field(default_factory=list)
-    wall_time: list[float] = field(default_factory=list)
-    value: list[float] = field(default_factory=list)
+    points: Points | None = None
     error: str | None = None
 
 
@@ -85,10 +85,11 @@ def list_runs(provider: DataProvider, ctx: Any, experiment_id: str) -> list[Run]
     """All runs with sparsity in them, by name."""
     listing = _list_scalars(provider, ctx, experiment_id)
     manifests = _manifests(provider, ctx, experiment_id, None)
+    reports = list_reports(provider, ctx, experiment_id)
     found = []
-    for run in sorted(listing.keys() | manifests.keys()):
+    for run in sorted(listing.keys() | manifests.keys() | reports.keys()):
         known = _known_tags(listing.get(run, {}))
-        if run not in manifests and not any(kind == "sparsity" for kind, _, _ in known):
+        if run not in manifests and run not in reports and not any(kind == "sparsity" for kind, _, _ in known):
             continue
         source = "tfmot" if known and all(_TFMOT_TAG.fullmatch(t) for _, _, t in known) else "tb_sparsity"
         sessions = _sessions(manifests.get(run, ()))
@@ -102,6 +103,7 @@ def list_runs(provider: DataProvider, ctx: Any, experiment_id: str) -> list[Run]
                 tags={kind: sorted(name for k, name, _ in known if k == kind) for kind in TAG_PREFIXES},
                 last_step=max(step for step, _ in ends),
                 last_wall_time=max([wall for _, wall in ends] + [wall for _, wall in sessions]),
+                reports=reports.get(run, {}),
             )
         )
     while len(shown := Counter(one.name for one in found)) < len(found):  # a full name may be another's short one
@@ -130,7 +132,12 @@ def read_series(
     if not askable:
         return [Series(run, t, error=_UNKNOWN_RUN) for run, t in wanted]
     runs = sorted({run for run, _ in askable})
-    data = _read(provider, ctx, experiment_id, runs, {t for _, t in askable})
+    data: dict[str, dict[str, Points]] = {}
+    if points == 1:
+        data = _read_last(provider, ctx, experiment_id, runs, {t for _, t in askable})
+    rest = [(run, t) for run, t in askable if t not in data.get(run, {})]
+    for run, found in _read(provider, ctx, experiment_id, {run for run, _ in rest}, {t for _, t in rest}).items():
+        data[run] = {**found, **data.get(run, {})}
     known: dict[str, set[str]] = {}
     if any(t not in data.get(run, {}) for run, t in askable):  # missing, or under tfmot's name
         listing = _list_scalars(provider, ctx, experiment_id)
@@ -140,9 +147,8 @@ def read_series(
         for run, found in _read(provider, ctx, experiment_id, runs, foreign).items():
             renamed = {t: found[file_tag] for t, file_tag in file_tags[run].items() if file_tag in found}
             data[run] = {**renamed, **data.get(run, {})}
-    sessions = {run: _sessions(found) for run, found in _manifests(provider, ctx, experiment_id, runs).items()}
     return [
-        _series(run, t, data[run][t], sessions.get(run, []), points)
+        Series(run, t, thinned(data[run][t], points))
         if t in data.get(run, {})
         else Series(run, t, error=_why_missing(known.get(run), t))
         for run, t in wanted
@@ -155,93 +161,47 @@ def _why_missing(tags: set[str] | None, name: str) -> str:
     return _UNREADABLE if name in tags else _UNKNOWN_TAG
 
 
-def _ask(
-    provider: DataProvider,
-    method: str,
-    ctx: Any,
-    experiment_id: str,
-    runs: list[str] | None,
-    tags: list[str] | None,
-    **request: Any,
-) -> dict[str, dict[str, Any]]:
-    """What the provider's method gives for these runs and tags (None: all), as far as it can be read.
-
-    TensorBoard decodes tensors as they are asked for, and one that is damaged fails the whole request. Then what
-    is asked for is halved, until the damaged series are alone.
-    """
-    some = RunTagFilter(runs=runs, tags=tags)
-    try:
-        found: Mapping[str, Mapping[str, Any]] = getattr(provider, method)(
-            ctx, experiment_id=experiment_id, run_tag_filter=some, **request
-        )
-        return {run: dict(by_tag) for run, by_tag in found.items()}
-    except _DAMAGE:
-        pass
-    parts: list[tuple[list[str], list[str] | None]] = []
-    if runs is None:
-        parts = [(_run_names(provider, ctx, experiment_id), tags)]
-    elif len(runs) > 1:
-        parts = [(half, tags) for half in _halves(runs)]
-    elif tags is not None and len(tags) > 1:
-        parts = [(runs, half) for half in _halves(tags)]
-    readable: dict[str, dict[str, Any]] = defaultdict(dict)
-    for part in parts:
-        for run, by_tag in _ask(provider, method, ctx, experiment_id, *part, **request).items():
-            readable[run].update(by_tag)
-    return dict(readable)
-
-
-def _run_names(provider: DataProvider, ctx: Any, experiment_id: str) -> list[str]:
-    with suppress(*_DAMAGE):
-        return [run.run_name for run in provider.list_runs(ctx, experiment_id=experiment_id)]
-    with suppress(*_DAMAGE):  # where not even the first event of some run can be read
-        return list(provider.list_tensors(ctx, experiment_id=experiment_id, plugin_name=MANIFEST_PLUGIN))
-    return []
-
-
-def _halves(names: list[str]) -> tuple[list[str], list[str]]:
-    middle = len(names) // 2
-    return names[:middle], names[middle:]
-
-
 def _list_scalars(provider: DataProvider, ctx: Any, experiment_id: str) -> dict[str, dict[str, Any]]:
-    return _ask(provider, "list_scalars", ctx, experiment_id, None, None, plugin_name=SCALARS_PLUGIN)
+    return ask(provider, "list_scalars", ctx, experiment_id, None, None, plugin_name=SCALARS_PLUGIN)
 
 
 def _read(
-    provider: DataProvider, ctx: Any, experiment_id: str, runs: list[str], tags: Iterable[str]
-) -> dict[str, dict[str, Any]]:
-    tags = sorted(tags)
+    provider: DataProvider, ctx: Any, experiment_id: str, runs: Iterable[str], tags: Iterable[str]
+) -> dict[str, dict[str, Points]]:
+    runs, tags = sorted(runs), sorted(tags)
     if not tags:
         return {}
-    more = {"plugin_name": SCALARS_PLUGIN, "downsample": _ALL}
-    return _ask(provider, "read_scalars", ctx, experiment_id, runs, tags, **more)
+    columns = read_columns(provider, experiment_id, SCALARS_PLUGIN, runs, tags, _ALL)
+    if columns is None:
+        more = {"plugin_name": SCALARS_PLUGIN, "downsample": _ALL}
+        found = ask(provider, "read_scalars", ctx, experiment_id, runs, tags, **more)
+        columns = {run: {t: from_data(data) for t, data in by_tag.items()} for run, by_tag in found.items()}
+    return _holding(provider, ctx, experiment_id, columns)
 
 
-def _series(run: str, name: str, data: Sequence[Any], sessions: list[tuple[int, float]], points: int) -> Series:
-    latest: dict[int, Any] = {}
-    for point in data:  # of two points at one step the later is the truth
-        if not isinstance(point.value, (int, float)) or not math.isfinite(point.wall_time):
-            continue  # damaged
-        if point.step not in latest or point.wall_time >= latest[point.step].wall_time:
-            latest[point.step] = point
-    kept = [p for _, p in sorted(latest.items()) if not _superseded(p.step, p.wall_time, sessions)]
-    if len(kept) > points:
-        # One point alone is the last: where training stands.
-        index = np.linspace(0, len(kept) - 1, points).round().astype(int) if points > 1 else [-1]
-        kept = [kept[i] for i in index]
-    return Series(
-        run,
-        name,
-        step=[p.step for p in kept],
-        wall_time=[p.wall_time for p in kept],
-        value=[float(p.value) for p in kept],
-    )
+def _read_last(
+    provider: DataProvider,
+    ctx: Any,
+    experiment_id: str,
+    runs: list[str],
+    tags: Iterable[str],
+) -> dict[str, dict[str, Points]]:
+    """The last points of tags, which cost little to read; without those that are damaged or superseded."""
+    found = ask(provider, "read_last_scalars", ctx, experiment_id, runs, sorted(tags), plugin_name=SCALARS_PLUGIN)
+    last = {run: {t: from_data([datum]) for t, datum in by_tag.items()} for run, by_tag in found.items()}
+    held = _holding(provider, ctx, experiment_id, last)
+    return {run: {t: one for t, one in by_tag.items() if len(one.step)} for run, by_tag in held.items()}
 
 
-def _superseded(step: int, wall_time: float, sessions: list[tuple[int, float]]) -> bool:
-    """Whether a later session started at this step or below: it trained the step anew."""
-    return any(step >= first and wall_time < started for first, started in sessions)
+def _holding(
+    provider: DataProvider, ctx: Any, experiment_id: str, found: Mapping[str, Mapping[str, Points]]
+) -> dict[str, dict[str, Points]]:
+    """What holds of points that were read. Sessions are looked for afterwards: none that a point is of is missed."""
+    if not found:
+        return {}
+    manifests = _manifests(provider, ctx, experiment_id, sorted(found))
+    sessions = {run: _sessions(manifests.get(run, ())) for run in found}
+    return {run: {t: holding(one, sessions[run]) for t, one in by_tag.items()} for run, by_tag in found.items()}
 
 
 def _end(metadata: Any, sessions: list[tuple[int, float]]) -> tuple[int, float]:
@@ -260,7 +220,7 @@ def _manifests(
 ) -> dict[str, Sequence[Any]]:
     """The manifests of runs (None: of all), each with step and wall time, as they were written."""
     more = {"plugin_name": MANIFEST_PLUGIN, "downsample": _ALL}
-    found = _ask(provider, "read_tensors", ctx, experiment_id, runs, [MANIFEST_TAG], **more)
+    found = ask(provider, "read_tensors", ctx, experiment_id, runs, [MANIFEST_TAG], **more)
     return {
         run: [datum for datum in by_tag[MANIFEST_TAG] if math.isfinite(datum.wall_time)]
         for run, by_tag in found.items()
@@ -334,16 +294,16 @@ def share_axes(series: Iterable[Series]) -> dict[str, Any]:
         `{"axes": [{"step", "wall_time"}], "series": [{"run", "tag", "axis", "value"} or {"run", "tag", "error"}]}`
     """
     axes: list[dict[str, Any]] = []
-    index_of: dict[tuple[tuple[int, ...], tuple[float, ...]], int] = {}
+    index_of: dict[tuple[bytes, bytes], int] = {}
     columns: list[dict[str, Any]] = []
     for s in series:
-        if s.error is not None:
+        if s.points is None:
             columns.append({"run": s.run, "tag": s.tag, "error": s.error})
             continue
-        key = tuple(s.step), tuple(s.wall_time)
+        step, wall_time, value = s.points
+        key = step.tobytes(), wall_time.tobytes()
         if key not in index_of:
             index_of[key] = len(axes)
-            axes.append({"step": s.step, "wall_time": s.wall_time})
-        value = [v if math.isfinite(v) else None for v in s.value]
-        columns.append({"run": s.run, "tag": s.tag, "axis": index_of[key], "value": value})
+            axes.append({"step": step.tolist(), "wall_time": wall_time.tolist()})
+        columns.append({"run": s.run, "tag": s.tag, "axis": index_of[key], "value": shortest(value)})
     return {"axes": axes, "series": columns}

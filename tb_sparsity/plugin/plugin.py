@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
 from importlib import resources
 from typing import Any
 
@@ -13,21 +14,23 @@ from tensorboard import plugin_util
 from tensorboard.backend import http_util
 from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from tb_sparsity.events.names import MANIFEST_PLUGIN
+from tb_sparsity.events.names import MANIFEST_PLUGIN, REPORTS
 from tb_sparsity.events.reader import list_runs, read_series, share_axes
+from tb_sparsity.events.reports import read_report
 
 DEFAULT_POINTS = 1_000
 MAX_POINTS = 10_000
 MAX_SERIES = 2_000
 _MAX_BODY = 32 * 2**20
+_READING = ("GET", "HEAD")
 
 _CONTENT_TYPES = {".js": "text/javascript", ".css": "text/css", ".txt": "text/plain", ".svg": "image/svg+xml"}
 
 
 class SparsityPlugin(base_plugin.TBPlugin):
-    """Serves the tab's page, `index` (the runs) and `series` (their curves)."""
+    """Serves the tab's page, `index` (the runs), `series` (their curves) and `report` (what was said of a run)."""
 
     plugin_name = MANIFEST_PLUGIN
 
@@ -36,7 +39,12 @@ class SparsityPlugin(base_plugin.TBPlugin):
 
     def get_plugin_apps(self) -> dict[str, Any]:
         """The routes. Files of the page are listed one by one, so that no path is ever looked up."""
-        return {"/index": self._index_route, "/series": self._series_route, **_static_routes()}
+        return {
+            "/index": self._index_route,
+            "/series": self._series_route,
+            "/report": self._report_route,
+            **_static_routes(),
+        }
 
     def is_active(self) -> bool:
         """Active also where no manifest is, only scalars: logs of tfmot's callback."""
@@ -48,10 +56,10 @@ class SparsityPlugin(base_plugin.TBPlugin):
 
     @wrappers.Request.application
     def _index_route(self, request: wrappers.Request) -> wrappers.Response:
-        if request.method not in ("GET", "HEAD"):
+        if request.method not in _READING:
             return _wrong_method(request, "GET")
         runs = list_runs(self._provider, *_context(request))
-        return _respond(request, {"runs": [asdict(run) for run in runs]})
+        return _respond(request, {"runs": [vars(run) for run in runs]})
 
     @wrappers.Request.application
     def _series_route(self, request: wrappers.Request) -> wrappers.Response:
@@ -63,6 +71,18 @@ class SparsityPlugin(base_plugin.TBPlugin):
             return _respond(request, {"error": str(error)}, 400)
         series = read_series(self._provider, *_context(request), wanted, points)
         return _respond(request, share_axes(series))
+
+    @wrappers.Request.application
+    def _report_route(self, request: wrappers.Request) -> wrappers.Response:
+        if request.method not in _READING:
+            return _wrong_method(request, "GET")
+        run, kind = request.args.get("run"), request.args.get("kind")
+        if not run or kind not in REPORTS:
+            return _respond(request, {"error": f'Ask for "run" and "kind", one of {", ".join(REPORTS)}.'}, 400)
+        report = read_report(self._provider, *_context(request), run, kind)
+        if report is None:
+            return _respond(request, {"error": f"This run has no report of the kind {kind}."}, 404)
+        return _respond(request, report)
 
 
 def parse_series_request(body: bytes) -> tuple[list[tuple[str, str]], int]:
@@ -102,6 +122,8 @@ def _body(request: wrappers.Request) -> bytes:
         return request.get_data()
     except RequestEntityTooLarge:
         raise ValueError(f"The request is larger than {_MAX_BODY // 2**20} MB.") from None
+    except ClientDisconnected:
+        raise ValueError("The request ended before its body was complete.") from None
 
 
 def _context(request: wrappers.Request) -> tuple[Any, str]:
@@ -112,8 +134,12 @@ def _respond(
     request: wrappers.Request, content: Mapping[str, Any], code: int = 200, headers: Iterable[tuple[str, str]] = ()
 ) -> wrappers.Response:
     # As text: given a dict, TensorBoard would walk through every number of it.
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    return http_util.Respond(request, text, "application/json", code=code, headers=list(headers))
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
+    # Repeats of three or four digits are chance: filtered, they are left to the code of the digits.
+    packer = zlib.compressobj(4, wbits=16 + zlib.MAX_WBITS, strategy=zlib.Z_FILTERED)
+    packed = packer.compress(text) + packer.flush()
+    more = {"content_encoding": "gzip", "headers": list(headers)}  # unpacked again for who doesn't take it
+    return http_util.Respond(request, packed, "application/json", code=code, **more)
 
 
 def _wrong_method(request: wrappers.Request, allowed: str) -> wrappers.Response:
@@ -131,6 +157,9 @@ def _static_app(file: Any) -> Callable[..., Any]:
 
     @wrappers.Request.application
     def serve(request: wrappers.Request) -> wrappers.Response:
-        return http_util.Respond(request, file.read_bytes(), content_type)
+        if request.method not in _READING:
+            return _wrong_method(request, "GET")
+        packed = gzip.compress(file.read_bytes(), mtime=0)
+        return http_util.Respond(request, packed, content_type, content_encoding="gzip")
 
     return serve

@@ -59,7 +59,7 @@ def test_writes_exactly_the_tags_and_steps_of_the_format(
         answer = server.series(*(("sparsity", t) for t in expected))
         for series in answer["series"]:
             steps = answer["axes"][series["axis"]]["step"]
-            assert dict(zip(steps, series["value"], strict=True)) == found[series["tag"]]
+            assert dict(zip(steps, np.float32(series["value"]), strict=True)) == found[series["tag"]]
         assert run["manifest"] == manifests[0]
 
     # the last point is the truth about the model that comes out

@@ -7,6 +7,7 @@ import warnings
 from contextlib import suppress
 from itertools import count
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -60,6 +61,7 @@ RUN = {
     "source": str,
     "manifest": object,
     "tags": {kind: [str] for kind in TAG_PREFIXES},
+    "reports": dict,
     "last_step": int,
     "last_wall_time": NUMBER,
 }
@@ -230,7 +232,7 @@ def test_damaged_runs_are_answered_for_by_the_other_data_server_too(good, tmp_pa
     assert {
         tag: ({"step": one.step.tolist(), "wall_time": one.wall_time.tolist()}, one.value.tolist())
         for tag, one in runs["good"].series.items()
-    } == points_of_good
+    } == {tag: (axis, np.array(value, np.float32).tolist()) for tag, (axis, value) in points_of_good.items()}
     for one in runs.values():
         one.to_pandas()
         for weight in one.weights:
