@@ -1,18 +1,17 @@
 """Trains a small CNN on handwritten digits, prunes it, and shows what that cost and bought.
 
 The network is the one of TensorFlow's article on pruning: two convolutions and two dense layers. It is trained
-dense first; a copy is then pruned while it trains on. Both trainings are logged for TensorBoard's Sparsity tab.
+dense first; a copy is then pruned while it trains on; that is quantised to int8 weights. Both trainings, and what
+came of them, are logged for TensorBoard's Sparsity tab.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import math
 import os
 import shlex
 import sys
-import tempfile
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -23,6 +22,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 VALIDATION_SPLIT = 0.2
 PRUNING_STARTS = 0.2  # share of the steps that train before the first mask
 MASK_UPDATES = 100
+ROWS = {  # of the table -> what of the report
+    "dense": ("dense", "Keras"),
+    "pruned": ("pruned", "Keras"),
+    "pruned + int8": ("pruned", "TFLite dynamic int8"),
+}
 DOWNLOAD_TIMEOUT = 20  # seconds without an answer
 
 
@@ -233,11 +237,11 @@ def build_model(input_shape: tuple[int, ...]):
     )
 
 
-def train(model, data: Data, arguments: argparse.Namespace, run: str, callbacks: list) -> tuple[float, float]:
-    """Trains, and gives loss and accuracy on the test images."""
+def train(model, data: Data, arguments: argparse.Namespace, log_dir: str, callbacks: list) -> None:
+    """Trains and logs."""
     from tb_sparsity import PruningSummaries
 
-    summaries = PruningSummaries(os.path.join(arguments.logdir, run), arguments.update_freq)
+    summaries = PruningSummaries(log_dir, arguments.update_freq)
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(
         data.x_train,
@@ -247,8 +251,6 @@ def train(model, data: Data, arguments: argparse.Namespace, run: str, callbacks:
         validation_split=VALIDATION_SPLIT,
         callbacks=[*callbacks, summaries],
     )
-    loss, accuracy = model.evaluate(data.x_test, data.y_test, verbose=0)
-    return float(loss), float(accuracy)
 
 
 def make_schedule(arguments: argparse.Namespace, n_images: int):
@@ -263,22 +265,17 @@ def make_schedule(arguments: argparse.Namespace, n_images: int):
     return PolynomialDecay(0.0, arguments.final_sparsity, begin, steps, frequency=frequency)
 
 
-def gzip_size(model) -> int:
-    """Bytes of the saved model after gzip."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        model.save(path)
-        return len(gzip.compress(path.read_bytes(), mtime=0))
-
-
-def print_report(rows: list[tuple[str, float, float, int]], pruned) -> None:
+def print_report(report, pruned) -> None:
     """Prints dense against pruned, and each layer's sparsity."""
     from tb_sparsity.pruning.weights import tracked_weights
 
-    print(f"\n{'':<10}{'accuracy':>10}{'loss':>10}{'gzip, bytes':>14}{'smaller':>10}")
-    dense_size = rows[0][3]
-    for name, loss, accuracy, size in rows:
-        print(f"{name:<10}{accuracy:>10.4f}{loss:>10.4f}{size:>14,}{dense_size / size:>9.2f}×")
+    print(f"\n{'':<14}{'accuracy':>10}{'gzip, bytes':>14}{'smaller':>10}")
+    for row, (model, file) in ROWS.items():
+        v = report.variant(model, file)
+        if v.problem:
+            print(f"{row:<14}{v.problem}")
+        else:
+            print(f"{row:<14}{v.metrics['accuracy']:>10.4f}{v.gzip_bytes:>14,}{v.ratio:>9.2f}×")
     print(f"\n{'weight':<18}{'size':>10}{'target':>10}{'measured':>10}{'threshold':>12}")
     for w in tracked_weights(pruned):
         if w.pruned:
@@ -307,25 +304,29 @@ def main(argv: list[str] | None = None) -> int:
 
     import keras
 
-    from tb_sparsity import UpdatePruningStep, prune_low_magnitude, strip_pruning
+    from tb_sparsity import UpdatePruningStep, compression_report, prune_low_magnitude
 
     keras.utils.set_random_seed(arguments.seed)
     schedule = make_schedule(arguments, len(data.x_train))
-    run = f"{arguments.schedule}-{arguments.final_sparsity:g}"
+    log_dir = os.path.join(arguments.logdir, f"{arguments.schedule}-{arguments.final_sparsity:g}")
 
     print(f"Training dense: {len(data.x_train):,} images, {arguments.epochs} epochs", flush=True)
     dense = build_model(data.x_train.shape[1:])
-    dense_loss, dense_accuracy = train(dense, data, arguments, "dense", [])
+    train(dense, data, arguments, os.path.join(arguments.logdir, "dense"), [])
 
     print(f"\nPruning a copy of it: {schedule!r}", flush=True)
     pruned = prune_low_magnitude(dense, schedule)
-    pruned_loss, pruned_accuracy = train(pruned, data, arguments, run, [UpdatePruningStep()])
+    train(pruned, data, arguments, log_dir, [UpdatePruningStep()])
 
-    rows = [
-        ("dense", dense_loss, dense_accuracy, gzip_size(strip_pruning(dense))),
-        ("pruned", pruned_loss, pruned_accuracy, gzip_size(strip_pruning(pruned))),
-    ]
-    print_report(rows, pruned)
+    print("\nMaking files of both, and running them on the test images", flush=True)
+    report = compression_report(
+        pruned,
+        dense,
+        (data.x_test, data.y_test),
+        representative_data=(data.x_train, data.y_train),
+        log_dir=log_dir,
+    )
+    print_report(report, pruned)
     print("\nSee it in TensorBoard's Sparsity tab:")
     print(f"tensorboard --logdir {shlex.quote(arguments.logdir)}")
     return 0

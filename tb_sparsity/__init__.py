@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "CompressionReport": "tb_sparsity.report.compression",
     "ConstantSparsity": "tb_sparsity.schedules",
     "CosineSparsity": "tb_sparsity.schedules",
     "ExponentialSparsity": "tb_sparsity.schedules",
@@ -37,17 +38,21 @@ _HOME = {
     "PruningReport": "tb_sparsity.pruning.report",
     "PruningSchedule": "tb_sparsity.schedules",
     "PruningSummaries": "tb_sparsity.callbacks.pruning_summaries",
+    "SensitivityReport": "tb_sparsity.report.sensitivity",
     "SparsityWriter": "tb_sparsity.events.writer",
     "UpdatePruningStep": "tb_sparsity.callbacks.update_pruning_step",
+    "compression_report": "tb_sparsity.report.compression",
     "prune_low_magnitude": "tb_sparsity.pruning.api",
     "pruning_report": "tb_sparsity.pruning.report",
     "read_logs": "tb_sparsity.events.logs",
     "register_prunable": "tb_sparsity.pruning.registry",
+    "sensitivity": "tb_sparsity.report.sensitivity",
     "strip_pruning": "tb_sparsity.pruning.api",
     "supported_layers": "tb_sparsity.pruning.registry",
 }
 
 __all__ = [
+    "CompressionReport",
     "ConstantSparsity",
     "CosineSparsity",
     "ExponentialSparsity",
@@ -62,12 +67,15 @@ __all__ = [
     "PruningReport",
     "PruningSchedule",
     "PruningSummaries",
+    "SensitivityReport",
     "SparsityWriter",
     "UpdatePruningStep",
+    "compression_report",
     "prune_low_magnitude",
     "pruning_report",
     "read_logs",
     "register_prunable",
+    "sensitivity",
     "strip_pruning",
     "supported_layers",
 ]
@@ -83,6 +91,8 @@ if TYPE_CHECKING:
     from tb_sparsity.pruning.report import PruningReport, pruning_report
     from tb_sparsity.pruning.wrapper import PruneLowMagnitude
     from tb_sparsity.pruning.xnnpack import PruneForLatencyOnXNNPack
+    from tb_sparsity.report.compression import CompressionReport, compression_report
+    from tb_sparsity.report.sensitivity import SensitivityReport, sensitivity
     from tb_sparsity.schedules import (
         ConstantSparsity,
         CosineSparsity,

@@ -89,7 +89,7 @@ def _copy_graph(model: Model, change: Change, unwrap: bool, copies: Copies) -> M
 
     # Inputs keep their names: left to itself, `clone_model` gives those without one of their own new ones.
     inputs = None if isinstance(model, Sequential) else keras.tree.map_structure(_input_like, model.input)
-    with _uncompiled(model), _strategy_of(model, unwrap):
+    with uncompiled(model), _strategy_of(model, unwrap):
         copied = keras.models.clone_model(model, input_tensors=inputs, clone_function=copy_and_change)
     for layer, copy in sources:
         if layer.built:
@@ -226,7 +226,7 @@ def _strategy_of(model: Model, unwrap: bool) -> AbstractContextManager[Any]:
 
 
 @contextmanager
-def _uncompiled(model: Model) -> Iterator[None]:
+def uncompiled(model: Model) -> Iterator[None]:
     """Hides that `model` is compiled: `clone_model` would give its copy an optimizer, and files would hold it."""
     compiled, model.compiled = model.compiled, False
     try:

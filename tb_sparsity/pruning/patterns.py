@@ -248,6 +248,28 @@ def make_pattern(
     return Element() if size == (1, 1) else Block(*size, block_pooling_type)
 
 
+def parse_pattern(spec: str | Sequence[int]) -> Pattern:
+    """The pattern of a short description: `"element"`, `"channel"`, `"2:4"`, or `(rows, columns)` of a block.
+
+    Raises:
+        ValueError: If it is none of these.
+
+    Example:
+
+    >>> parse_pattern("2:4")
+    NOfM(n=2, m=4)
+    """
+    if isinstance(spec, str):
+        n, _, m = spec.partition(":")
+        if n.isdecimal() and m.isdecimal():
+            return make_pattern(sparsity_m_by_n=(int(n), int(m)))
+        if spec in ("element", "channel"):
+            return make_pattern(structure="channel" if spec == "channel" else None)
+    elif len(spec) == 2:
+        return make_pattern(block_size=spec)
+    raise ValueError(f"A pattern must be 'element', 'channel', 'n:m' or (rows, columns). Received: {spec!r}")
+
+
 def matrix_shape(shape: Sequence[int], layout: Layout) -> tuple[int, int]:
     """`(rows, columns)` of the matrix of a weight: all other axes, and the output channels."""
     columns = prod(shape[axis] for axis in layout.outputs)

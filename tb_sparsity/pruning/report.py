@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import keras
@@ -16,6 +17,9 @@ from tb_sparsity.pruning.registry import is_prunable
 from tb_sparsity.pruning.weights import tracked_weights
 from tb_sparsity.pruning.wrapper import PruneLowMagnitude, masked
 from tb_sparsity.schedules import PruningSchedule
+from tb_sparsity.tables import html_table, text_table
+
+_LEFT = (0, 1, 2, 4)  # columns of words
 
 _REASONS: weakref.WeakKeyDictionary[Any, dict[str, str]] = weakref.WeakKeyDictionary()
 
@@ -51,7 +55,13 @@ class PruningReport:
     updates: dict[str, int]
 
     def __str__(self) -> str:
-        rows = [("weight", "layer", "shape", "size", "pattern", "target", "now", "complying")]
+        return "\n".join([*text_table(self._rows(), _LEFT), *self._sentences()])
+
+    def _repr_html_(self) -> str:
+        return html_table(self._rows(), _LEFT) + "".join(f"<p>{escape(line)}</p>" for line in self._sentences())
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = [("weight", "layer", "shape", "size", "pattern", "target", "now", "complying")]
         rows += [
             (
                 w.name,
@@ -65,7 +75,10 @@ class PruningReport:
             )
             for w in self.weights
         ]
-        lines = _table(rows, left=(0, 1, 2, 4))
+        return rows
+
+    def _sentences(self) -> list[str]:
+        lines = []
         size = sum(w.size for w in self.weights)
         if size:
             target = sum(w.target * w.size for w in self.weights) / size
@@ -77,7 +90,7 @@ class PruningReport:
         for schedule, updates in self.updates.items():
             times = "1 time" if updates == 1 else f"{updates:,} times"
             lines.append(f"Masks are updated {times} in steps 1 to {self.steps:,} by {schedule}")
-        return "\n".join(lines)
+        return lines
 
 
 def pruning_report(model: keras.layers.Layer, steps: int | None = None) -> PruningReport:
@@ -157,14 +170,3 @@ def _weight_report(w: Any) -> WeightReport:
 
 def _count_updates(schedule: PruningSchedule, steps: int) -> int:
     return sum(schedule.last_update(step) == step for step in range(1, steps + 1))
-
-
-def _table(rows: Sequence[Sequence[str]], left: Sequence[int]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if i in left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

@@ -1,0 +1,1 @@
+"""What pruning bought: sizes, accuracy, latency, and which weights could take more."""
