@@ -47,6 +47,9 @@ setuptools.setup(
             "types-protobuf",
         ],
     },
-    entry_points={"tensorboard_plugins": ["sparsity = tb_sparsity.plugin.loader:SparsityLoader"]},
+    entry_points={
+        "console_scripts": ["tb-sparsity = tb_sparsity.cli:main"],
+        "tensorboard_plugins": ["sparsity = tb_sparsity.plugin.loader:SparsityLoader"],
+    },
     zip_safe=False,
 )

@@ -44,16 +44,63 @@ def test_the_drop_in_has_tfmots_names():
         assert getattr(sparsity, name) is getattr(tb_sparsity, name)
 
 
-# schedules <- pruning <- callbacks -> measure -> events <- plugin
+# schedules <- pruning <- callbacks -> measure -> events <- plugin; of report and cli they know nothing
 FORBIDDEN = {
-    "schedules/": {"keras", "tensorflow", "tensorboard", "tb_sparsity.pruning", "tb_sparsity.events"},
-    "pruning/": {"tensorflow", "tensorboard", "tb_sparsity.events", "tb_sparsity.callbacks", "tb_sparsity.measure"},
-    "measure.py": {"tensorboard", "tb_sparsity.callbacks", "tb_sparsity.plugin"},
-    "events/": {"keras", "tensorflow", "tb_sparsity.pruning", "tb_sparsity.callbacks", "tb_sparsity.schedules"},
-    "plugin/": {"keras", "tensorflow", "tb_sparsity.pruning", "tb_sparsity.callbacks", "tb_sparsity.measure"},
+    "schedules/": {
+        "keras",
+        "tensorflow",
+        "tensorboard",
+        "tb_sparsity.pruning",
+        "tb_sparsity.events",
+        "tb_sparsity.report",
+        "tb_sparsity.cli",
+    },
+    "pruning/": {
+        "tensorflow",
+        "tensorboard",
+        "tb_sparsity.events",
+        "tb_sparsity.callbacks",
+        "tb_sparsity.measure",
+        "tb_sparsity.report",
+        "tb_sparsity.cli",
+    },
+    "measure.py": {
+        "tensorboard",
+        "tb_sparsity.callbacks",
+        "tb_sparsity.plugin",
+        "tb_sparsity.report",
+        "tb_sparsity.cli",
+    },
+    "events/": {
+        "keras",
+        "tensorflow",
+        "tb_sparsity.pruning",
+        "tb_sparsity.callbacks",
+        "tb_sparsity.schedules",
+        "tb_sparsity.report",
+        "tb_sparsity.cli",
+    },
+    "plugin/": {
+        "keras",
+        "tensorflow",
+        "tb_sparsity.pruning",
+        "tb_sparsity.callbacks",
+        "tb_sparsity.measure",
+        "tb_sparsity.report",
+        "tb_sparsity.cli",
+    },
     "callbacks/summaries.py": {"keras", "tf_keras", "tensorflow", "tb_sparsity.pruning", "tb_sparsity.measure"},
     "legacy.py": {"keras", "tensorboard", "tb_sparsity.pruning", "tb_sparsity.measure", "tb_sparsity.schedules"},
-    "callbacks/": {"tensorflow", "tb_sparsity.plugin", "tb_sparsity.events.reader"},
+    "callbacks/": {
+        "tensorflow",
+        "tb_sparsity.plugin",
+        "tb_sparsity.events.reader",
+        "tb_sparsity.report",
+        "tb_sparsity.cli",
+    },
+    "report/": {"tb_sparsity.cli", "tb_sparsity.plugin"},
+    "charts.py": {"keras", "tensorflow", "tensorboard", "tb_sparsity.schedules", "tb_sparsity.report"},
+    "tables.py": {"keras", "tensorflow", "tensorboard", "tb_sparsity"},
 }
 # schedules are handed tensors whose framework is loaded already, and serialised by Keras's own rules;
 # masks are counted by the backend's own sum, in bytes, where TensorFlow is the backend
@@ -85,6 +132,7 @@ def test_no_room_knows_a_room_behind_it(room):
         "schedules.base",
         "schedules.composed",
         "schedules.shapes",
+        "schedules.preview",
         "pruning.masks",
         "events.logs",
         "events.histogram",
@@ -93,6 +141,7 @@ def test_no_room_knows_a_room_behind_it(room):
         "events.records",
         "events.writer",
         "measure",
+        "report.inspection",
     ],
 )
 def test_doctests_hold(module):

@@ -10,6 +10,7 @@ import zipfile
 
 import pytest
 
+import tb_sparsity
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -53,6 +54,9 @@ def test_installed_alone_it_serves_the_tab(wheel, tmp_path):
         cwd=tmp_path,
     ).stdout
     assert str(environment) in where
+
+    told = subprocess.run([str(environment / "bin" / "tb-sparsity"), "--version"], check=True, capture_output=True)
+    assert told.stdout.decode() == f"tb-sparsity {tb_sparsity.__version__}\n"
 
     (tmp_path / "logs").mkdir()
     command = [str(python), "-m", "tensorboard.main", "--logdir", "logs", "--port", "0", "--host", "localhost"]

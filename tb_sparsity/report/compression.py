@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from math import prod
 from typing import Any
 
@@ -105,16 +106,18 @@ class CompressionReport:
             raise ValueError(f"This isn't a compression report: {error}") from error
 
     def __str__(self) -> str:
-        lines = text_table(self._rows(), left=(0, 1))
-        lines += [f"{v.model}, {v.file}: {v.problem}" for v in self.variants if v.problem]
-        if self.samples:
-            lines.append(f"Each file was run on {self.samples:,} samples.")
+        lines = [*text_table(self._rows(), left=(0, 1)), *self._sentences()]
         if self.layers:
             lines += ["", *text_table(self._layer_rows(), left=(0, 1))]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return html_table(self._rows(), left=(0, 1)) + html_table(self._layer_rows(), left=(0, 1))
+        said = "".join(f"<p>{escape(line)}</p>" for line in self._sentences())
+        return html_table(self._rows(), left=(0, 1)) + said + html_table(self._layer_rows(), left=(0, 1))
+
+    def _sentences(self) -> list[str]:
+        lines = [f"{v.model}, {v.file}: {v.problem}" for v in self.variants if v.problem]
+        return [*lines, f"Each file was run on {self.samples:,} samples."] if self.samples else lines
 
     def _rows(self) -> list[tuple[str, ...]]:
         names = self.metric_names

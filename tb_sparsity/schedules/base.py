@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import math
 import numbers
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,6 +102,14 @@ class PruningSchedule(abc.ABC):
         except Exception:  # of a user's own schedule; a warning may be about to name it
             return object.__repr__(self)
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in config.items())})"
+
+    def _repr_html_(self) -> str:
+        from tb_sparsity.schedules.preview import preview
+
+        try:
+            return preview(self).html()
+        except Exception:  # of a user's own schedule, which may be one for tensors only
+            return escape(repr(self))
 
     def update_phases(self) -> list[tuple[int, int, int]]:
         """The stretches of steady mask updates, in order and apart: `(begin_step, end_step, frequency)` of each.

@@ -7,9 +7,10 @@ import pytest
 from tbparse import SummaryReader
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2
 
-from tb_sparsity import PolynomialDecay, SparsityWriter, read_logs
+from tb_sparsity import ConstantSparsity, OneShot, PolynomialDecay, PruningSchedule, SparsityWriter, read_logs
 from tb_sparsity.events.names import MANIFEST_TAG
 from tb_sparsity.events.records import frame
+from tb_sparsity.events.reports import write_report
 from tests.browser.logs import write_tfmot
 from tests.event_files import read
 
@@ -148,6 +149,33 @@ def test_the_manifest_tells_weights_and_their_targets(tmp_path):
     assert np.isnan(run.target("head/kernel", steps)).all()
     with pytest.raises(KeyError, match="has no weight 'c/kernel'"):
         run.target("c/kernel", steps)
+
+
+def test_the_last_update_that_was_due_is_told_as_the_schedule_itself_tells_it(tmp_path):
+    schedules = [
+        SCHEDULE,
+        ConstantSparsity(0.5, 0, frequency=7),
+        OneShot(0.5, 9),
+        PruningSchedule.join(
+            OneShot(0.5, 10), PolynomialDecay(0.5, 0.8, 20, 50, frequency=4), ConstantSparsity(0.9, 70)
+        ),
+    ]
+    names = [f"w{i}/kernel" for i in range(len(schedules))]
+    with SparsityWriter(tmp_path / "run") as writer:
+        writer.describe(dict.fromkeys([*names, "free/kernel"], (4, 4)), dict(zip(names, schedules, strict=True)))
+    run = read_logs(tmp_path)["run"]
+    for name, schedule in zip(names, schedules, strict=True):
+        assert [run.last_update(name, s) for s in range(200)] == [schedule.last_update(s) for s in range(200)]
+    assert run.last_update("free/kernel", 100) is None
+
+
+@pytest.mark.parametrize("log_dir", ["run", "."])
+def test_reports_beside_a_log_come_with_it(tmp_path, log_dir):
+    write(tmp_path / log_dir, [1], 0.5)
+    for share in (1, 2):
+        write_report(tmp_path / log_dir, "compression", f'{{"format":{share}}}')
+    run = read_logs(tmp_path)[log_dir]
+    assert (run.compression, run.sensitivity) == ({"format": 2}, None)
 
 
 def test_logs_of_tfmots_callback_are_read_too(tmp_path):
