@@ -1,4 +1,5 @@
-# make demo          venv, install, train on MNIST, print dense against pruned
+# make demo          venv, install, train on MNIST, print dense against pruned against quantised
+# make article       the demo's network as TensorFlow's article on pruning trains it: its four rows beside ours (an hour)
 # make tensorboard   show what the demo logged
 # make test          everything: lint, types, Python and front-end tests, browser, tfmot compared, three backends
 
@@ -12,10 +13,13 @@ PORT ?= 6006
 BIN := $(VENV)/bin
 STATIC := tb_sparsity/plugin/static
 
-.PHONY: demo tensorboard test lint format pytest backends parity frontend frontend-check frontend-test proto bench chromium clean
+.PHONY: demo article tensorboard test lint format pytest backends parity frontend frontend-check frontend-test proto bench chromium clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python demo/train_mnist.py --data "$(DATA)" --logdir "$(LOGDIR)" $(ARGS)
+
+article: $(VENV)/.demo
+	$(BIN)/python demo/article.py --data "$(DATA)" --logdir "$(LOGDIR)" $(ARGS)
 
 tensorboard: $(VENV)/.demo
 	$(BIN)/tensorboard --logdir "$(LOGDIR)" --port $(PORT)
@@ -53,12 +57,14 @@ parity: $(VENV)/.test $(PARITY_VENV)/.made
 	PARITY_PYTHON="$(abspath $(PARITY_VENV))/bin/python" $(BIN)/python -m pytest tests/parity $(ARGS)
 
 bench: export PARITY_PYTHON = $(abspath $(PARITY_VENV))/bin/python
-bench: $(VENV)/.test $(PARITY_VENV)/.made
+bench: $(VENV)/.test $(PARITY_VENV)/.made chromium
 	for backend in tensorflow jax torch; do KERAS_BACKEND=$$backend $(BIN)/python benchmarks/mask_update.py || exit 1; done
 	$(BIN)/python benchmarks/event_writing.py
 	$(BIN)/python benchmarks/training_step.py cnn
 	$(BIN)/python benchmarks/training_step.py resnet50 5
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/tab.py
+	$(BIN)/python benchmarks/tab_page.py
 
 frontend: frontend/node_modules/.made
 	cd frontend && npm run --silent build

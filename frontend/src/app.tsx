@@ -1,23 +1,33 @@
-import { indexError, latest, page, reload, series, view } from "./data/store";
-import { MetricChart, TotalChart, WeightCharts } from "./views/charts";
-import { Compare } from "./views/compare";
-import { Headline } from "./views/headline";
-import { HeatView } from "./views/heat";
-import { Layers } from "./views/layers";
+import { compression, indexError, latest, page, reload, sensitivity, series } from "./data/store";
 import { Sidebar } from "./views/sidebar";
 import { Empty, Failure } from "./views/states";
 import { Tabs } from "./views/tabs";
 import { Toolbar } from "./views/toolbar";
-import { TradeOff } from "./views/tradeoff";
+import { shownView } from "./views/views";
 
 export function App() {
   return (
     <div class={page.value === "empty" || page.value === "error" ? "page alone" : "page"}>
+      {page.value === "ready" && <Skip />}
       <Sidebar />
       <main data-state={page.value}>
         <Content />
       </main>
     </div>
+  );
+}
+
+/** Past the lists of runs and weights, of which there may be a thousand. */
+function Skip() {
+  return (
+    <button
+      type="button"
+      class="button skip"
+      data-skip=""
+      onClick={() => document.getElementById(`tab-${shownView.value.name}`)?.focus()}
+    >
+      Skip to the views
+    </button>
   );
 }
 
@@ -37,43 +47,25 @@ function Content() {
             <Toolbar />
           </header>
           <Trouble />
-          <div role="tabpanel" aria-labelledby={`tab-${view.value}`} data-view={view.value}>
-            <View />
-          </div>
+          <View />
         </>
       );
   }
 }
 
 function View() {
-  switch (view.value) {
-    case "layers":
-      return <Layers />;
-    case "heat":
-      return <HeatView />;
-    case "tradeoff":
-      return <TradeOff />;
-    case "compare":
-      return <Compare />;
-    default:
-      return <Overview />;
-  }
-}
-
-function Overview() {
+  const { name, component: Shown } = shownView.value;
   return (
-    <>
-      <Headline />
-      <TotalChart />
-      <MetricChart />
-      <WeightCharts />
-    </>
+    <div role="tabpanel" aria-labelledby={`tab-${name}`} data-view={name}>
+      <Shown />
+    </div>
   );
 }
 
 /** Something did not load, but the page still shows what it has. */
 function Trouble() {
-  const message = indexError.value ?? series.error.value ?? latest.error.value;
+  const caches = [series, latest, compression, sensitivity];
+  const message = caches.reduce((said, { error }) => said ?? error.value, indexError.value);
   if (message === null) return null;
   return (
     <p class="trouble" role="alert">

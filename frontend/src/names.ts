@@ -4,7 +4,7 @@
  */
 
 /** Relative to the tab's base (`<base href="plugin/sparsity/">`), so that `--path_prefix` works. */
-export const ROUTES = { index: "index", series: "series" } as const;
+export const ROUTES = { index: "index", series: "series", report: "report" } as const;
 
 export const TAG_PREFIXES = {
   sparsity: "sparsity/",
@@ -25,8 +25,8 @@ export const LIMITS = { seriesPerRequest: 2000, pointsPerSeries: 1000 } as const
 export const STORAGE_KEYS = {
   colors: "tb-sparsity.colors",
   runs: "tb-sparsity.runs",
-  metric: "tb-sparsity.metric",
-  zoom: "tb-sparsity.zoom",
+  /** Followed by the name of a link's parameter. */
+  link: "tb-sparsity.",
 } as const;
 
 /** The message channel of TensorBoard's dynamic plugins. */

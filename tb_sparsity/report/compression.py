@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,8 +17,9 @@ from tb_sparsity.pruning.api import strip_pruning
 from tb_sparsity.pruning.models import is_graph
 from tb_sparsity.pruning.wrapper import collect_wrappers
 from tb_sparsity.report import tflite
-from tb_sparsity.report.evaluation import Metrics, Samples, as_samples, evaluate, is_lower_better
+from tb_sparsity.report.evaluation import Metrics, Samples, as_samples, evaluate
 from tb_sparsity.report.sizes import LayerSize, gzip_size, keras_file, layer_sizes
+from tb_sparsity.report.stored import number, read, written
 from tb_sparsity.tables import html_table, text_table
 
 KERAS = "Keras"
@@ -86,8 +86,7 @@ class CompressionReport:
 
     def to_json(self) -> str:
         """The report as JSON, as it stands in event files."""
-        lower = [name for name in self.metric_names if is_lower_better(name)]
-        return json.dumps({"format": 1, "lower_is_better": lower, **asdict(self)}, separators=(",", ":"))
+        return written(self, self.metric_names)
 
     @classmethod
     def from_json(cls, text: str) -> CompressionReport:
@@ -96,14 +95,13 @@ class CompressionReport:
         Raises:
             ValueError: If the text isn't one, or of a later format.
         """
-        try:
-            content = json.loads(text)
-            if content["format"] != 1:
-                raise ValueError(f"A report of format {content['format']} needs a later version of tb-sparsity.")
+        with read(text, "compression") as content:
             layers = [LayerSize(**(layer | {"shape": tuple(layer["shape"])})) for layer in content["layers"]]
-            return cls(tuple(Variant(**v) for v in content["variants"]), tuple(layers), content["samples"])
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ValueError(f"This isn't a compression report: {error}") from error
+            variants = [
+                Variant(**v | {"metrics": v["metrics"] and {name: number(x) for name, x in v["metrics"].items()}})
+                for v in content["variants"]
+            ]
+            return cls(tuple(variants), tuple(layers), content["samples"])
 
     def __str__(self) -> str:
         lines = [*text_table(self._rows(), left=(0, 1)), *self._sentences()]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import glob
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -19,6 +18,7 @@ from tb_sparsity.pruning.registry import prunable_weights
 from tb_sparsity.pruning.weights import TrackedWeight, pruned_or_prunable, tracked_weights
 from tb_sparsity.report.compression import bare_model
 from tb_sparsity.report.evaluation import Metrics, as_samples, evaluate, is_lower_better
+from tb_sparsity.report.stored import number, read, written
 from tb_sparsity.schedules import PolynomialDecay
 from tb_sparsity.tables import html_table, text_table
 
@@ -127,9 +127,7 @@ class SensitivityReport:
 
     def to_json(self) -> str:
         """The report as JSON, as it stands in event files."""
-        lower = [name for name in self.baseline if is_lower_better(name)]
-        content = {"format": 1, "lower_is_better": lower, **asdict(self)}
-        return json.dumps(_finite(content), separators=(",", ":"))
+        return written(self, self.baseline)
 
     @classmethod
     def from_json(cls, text: str) -> SensitivityReport:
@@ -138,22 +136,17 @@ class SensitivityReport:
         Raises:
             ValueError: If the text isn't one, or of a later format.
         """
-        try:
-            content = json.loads(text)
-            if content["format"] != 1:
-                raise ValueError(f"A report of format {content['format']} needs a later version of tb-sparsity.")
+        with read(text, "sensitivity") as content:
             curves = [
                 Curve(
                     **curve
                     | {"target": tuple(curve["target"]), "sparsity": tuple(curve["sparsity"])}
-                    | {"metrics": {name: tuple(map(_from_json, v)) for name, v in curve["metrics"].items()}}
+                    | {"metrics": {name: tuple(map(number, v)) for name, v in curve["metrics"].items()}}
                 )
                 for curve in content["curves"]
             ]
-            baseline = {name: _from_json(value) for name, value in content["baseline"].items()}
+            baseline = {name: number(value) for name, value in content["baseline"].items()}
             return cls(tuple(curves), baseline, content["samples"])
-        except (AttributeError, KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ValueError(f"This isn't a sensitivity report: {error}") from error
 
     def __str__(self) -> str:
         return "\n".join([*text_table(self._rows(), left=(0, 1)), self._sentence()])
@@ -312,16 +305,3 @@ def _costs(curve: Curve, metric: str, baseline: float) -> list[float]:
 def _fragility(curve: Curve, metric: str, baseline: float) -> float:
     costs = _costs(curve, metric, baseline)
     return float(np.mean([cost if np.isfinite(cost) else np.inf for cost in costs]))
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinities."""
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
-    return [_finite(part) for part in value] if isinstance(value, (list, tuple)) else value
-
-
-def _from_json(value: float | None) -> float:
-    return float("nan") if value is None else value

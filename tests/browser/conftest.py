@@ -1,6 +1,7 @@
 import os
 import shutil
 
+import numpy as np
 import pytest
 
 import tb_sparsity
@@ -60,6 +61,30 @@ def trained(tmp_path_factory):
     logs.train(logdir / "polynomial", tb_sparsity.PolynomialDecay(**logs.POLYNOMIAL))
     logs.train(logdir / "constant", tb_sparsity.ConstantSparsity(**logs.CONSTANT))
     return logdir
+
+
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory):
+    """`(log directory, sizes, sensitivity)` of the run `pruned`: a model really trained, and what was said of it."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, size=200)
+    x = (np.eye(3)[y] @ rng.normal(size=(3, 32)) + rng.normal(size=(200, 32))).astype("float32")
+    layers = [keras.layers.Dense(64, activation="relu", name="hidden"), keras.layers.Dense(3, "softmax", name="head")]
+    dense = keras.Sequential([keras.Input((32,)), *layers])
+    dense.compile("adam", "sparse_categorical_crossentropy")
+    dense.fit(x, y, epochs=5, verbose=0)
+    pruned = tb_sparsity.prune_low_magnitude(dense, tb_sparsity.ConstantSparsity(0.8, begin_step=0, frequency=1))
+    pruned.compile("adam", "sparse_categorical_crossentropy")
+    logdir = tmp_path_factory.mktemp("reported")
+    callbacks = [tb_sparsity.UpdatePruningStep(), tb_sparsity.PruningSummaries(logdir / "pruned")]
+    pruned.fit(x, y, epochs=2, verbose=0, callbacks=callbacks)
+    given = {"metrics": ["accuracy", "sparse_categorical_crossentropy"], "verbose": 0, "log_dir": logdir / "pruned"}
+    files = ("Keras", "TFLite float32", "TFLite int8")
+    sizes = tb_sparsity.compression_report(pruned, dense, (x, y), files=files, **given)
+    return logdir, sizes, tb_sparsity.sensitivity(dense, (x, y), patterns=("channel", "element"), **given)
 
 
 @pytest.fixture(scope="session")

@@ -41,10 +41,11 @@ def train(log_dir, schedule):
     model.fit(x, y, batch_size=4, epochs=4, validation_split=0.2, verbose=0, callbacks=callbacks)
 
 
-def write(log_dir, weights, points, schedule=None, total_steps=None):
+def write(log_dir, weights, points, schedule=None, total_steps=None, change=lambda manifest: None):
     """Writes a log without training: `weights` are sizes by name, `points` are `(step, values by tag)`.
 
-    `schedule` is one for all weights, or a dictionary with one for each.
+    `schedule` is one for all weights, or a dictionary with one for each. Where steps go back a new session begins.
+    `change` is given the manifest before it is written.
     """
     schedules = schedule if isinstance(schedule, dict) else dict.fromkeys(weights, schedule)
     different = [one for one in dict.fromkeys(schedules.values()) if one]
@@ -56,6 +57,7 @@ def write(log_dir, weights, points, schedule=None, total_steps=None):
         if schedules[name]:
             weight.schedule = different.index(schedules[name])
         manifest.weights.append(weight)
+    change(manifest)
     writer.begin_session(manifest)
     for step, values in points:
         writer.log_row(step, tuple(values), np.array(list(values.values()), "float32"))
@@ -71,6 +73,28 @@ def write_tfmot(log_dir, sparsity_at, threshold=0.01):
             for layer in ("conv2d", "dense"):
                 tf.summary.scalar(f"prune_low_magnitude_{layer}/mask:0/sparsity", sparsity, step=step)
                 tf.summary.scalar(f"prune_low_magnitude_{layer}/threshold:0/threshold", threshold, step=step)
+
+
+def write_bare(log_dir, points):
+    """The same tags, written by another program: no manifest, and no session."""
+    import tensorflow as tf
+
+    with tf.summary.create_file_writer(str(log_dir / "sparsity")).as_default():
+        for step, values in points:
+            for tag, value in values.items():
+                tf.summary.scalar(tag, value, step=step)
+
+
+def kept(points):
+    """What must be left of points as they were written: tag -> (steps, values). A step back replaces what follows."""
+    series = {}
+    for step, values in points:
+        for steps in series.values():
+            for later in [one for one in steps if one >= step]:
+                del steps[later]
+        for tag, value in values.items():
+            series.setdefault(tag, {})[step] = value
+    return {tag: (np.array(list(steps)), np.array(list(steps.values()), "float32")) for tag, steps in series.items()}
 
 
 def read(run_dir):

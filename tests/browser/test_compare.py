@@ -41,8 +41,8 @@ class Comparison:
 
 @pytest.fixture
 def open_view(page, tensorboard):
-    def open_it(logdir, link=""):
-        tab = Tab(page, wait_until_loaded(tensorboard(logdir), logdir).url, VIEW + link)
+    def open_it(logdir, link="", **kwargs):
+        tab = Tab(page, wait_until_loaded(tensorboard(logdir, **kwargs), logdir).url, VIEW + link)
         expect(tab.main).to_have_attribute("data-state", "ready", timeout=20_000)
         return Comparison(tab)
 
@@ -52,8 +52,9 @@ def open_view(page, tensorboard):
 BASELINE = "&p.sparsity.baseline=constant%2Fsparsity"
 
 
-def test_the_table_says_what_the_files_say(open_view, trained):
-    view = open_view(trained)
+@pytest.mark.parametrize("fast", [True, False], ids=["rust", "python"])
+def test_the_table_says_what_the_files_say(open_view, trained, fast):
+    view = open_view(trained, fast=fast)
     expect(view.frame.get_by_text("Choose the run that the others are held against.")).to_be_visible()
     view.baseline.select_option("constant/sparsity")
     view.has_arrived()

@@ -112,6 +112,7 @@ def test_a_link_gives_back_the_view_in_another_browser(browser, open_tab, tensor
     expect(tab.weight("head/kernel")).to_have_attribute("data-points", str(logs.STEPS))
     tab.drag(tab.weight("head/kernel"), 20, 40, (0, logs.STEPS))
     expect(tab.frame.get_by_role("button", name="Reset zoom")).to_be_visible()
+    expect(tab.page).to_have_url(re.compile("zoom=20-40"))
     link = tab.page.url
 
     other = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()

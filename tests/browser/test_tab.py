@@ -54,14 +54,21 @@ def test_every_point_of_every_weight_is_drawn(page, tensorboard, trained, files,
     expect(tab.metric).to_have_attribute("data-schedules", "0")
 
 
-def test_the_headline_says_that_it_worked(tab, files):
+@pytest.mark.parametrize("fast", [True, False], ids=["rust", "python"])
+def test_the_headline_says_that_it_worked(page, tensorboard, trained, files, fast):
+    tab = Tab(page, tensorboard(trained, fast=fast).url).wait_until_drawn()
     expect(tab.headline).to_contain_text("Both runs are pruned as configured.")
     for name, run in RUN.items():
         line = tab.frame.locator(f'[data-headline="{run}"]')
         total = percent(logs.at(files[name][TOTAL], logs.STEPS))
+        ends = sorted((logs.at(files[name][f"sparsity/{weight}"], logs.STEPS), weight) for weight in logs.SIZES)
+        (least, low), (most, high) = ends
+        spread = (
+            f"from {percent(least)} in {low} to {percent(most)} in {high}" if least < most else f"each {total} zero"
+        )
         expect(line).to_contain_text(
-            f"{name}: {total} of the prunable weights are zero, as configured. Both layers are on schedule. "
-            "val_accuracy "
+            f"{name}: {total} of the prunable weights are zero, as configured. "
+            f"Both layers are on schedule, {spread}. val_accuracy "
         )
     costs = {run: tab.frame.locator(f'[data-cost="{run}"]').inner_text() for run in RUN.values()}
     tab.frame.get_by_role("tab", name="Trade-off").click()
@@ -147,6 +154,7 @@ def test_the_total_has_the_mean_of_the_schedules_as_its_target(page, tensorboard
 
 
 def test_the_curves_are_where_the_numbers_say(tab, files):
+    tab.page.set_viewport_size({"width": 1400, "height": 1100})  # all are in the picture
     for figure in (tab.total, tab.weight("hidden/kernel"), tab.weight("head/kernel")):
         expect(figure).to_have_attribute("data-points", str(2 * logs.STEPS))
     pixels = tab.pixels()

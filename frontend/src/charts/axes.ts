@@ -1,5 +1,4 @@
-import type uPlot from "uplot";
-import { formatNumber, formatShare, formatStep } from "../data/format";
+import { formatNumber, formatShare } from "../data/format";
 
 /** Ticks and their labels. */
 
@@ -82,41 +81,4 @@ function ticksBetween(from: number, to: number, increment: number): number[] {
     // Without rounding, 3 * 0.1 is 0.30000000000000004.
     Number(((first + i) * increment).toPrecision(12)),
   );
-}
-
-/** Room for one label, in CSS pixels. */
-const LABEL_SPACE = 72;
-
-/** The part of a uPlot that step labels are drawn by; the heat map has no more than this. */
-export interface StepAxis {
-  ctx: CanvasRenderingContext2D;
-  bbox: Pick<uPlot.BBox, "left" | "top" | "width" | "height">;
-  scales: Record<string, Pick<uPlot.Scale, "min" | "max">>;
-  valToPos: uPlot["valToPos"];
-}
-
-/** Labels under the axis; those at its ends keep within it, so that charts align with text. */
-export function drawStepLabels(
-  u: StepAxis,
-  look: { color: string; font: string; ratio: number; last: boolean },
-): void {
-  const { ctx } = u;
-  const { left, top, width, height } = u.bbox;
-  const { min, max } = u.scales.x ?? {};
-  if (min == null || max == null || width <= 0) return;
-  const { ratio } = look;
-  const space = ((max - min) * LABEL_SPACE * ratio) / width;
-  ctx.save();
-  ctx.font = look.font;
-  ctx.fillStyle = look.color;
-  ctx.textBaseline = "top";
-  for (const step of stepTicks([min, max], space, look.last)) {
-    const text = formatStep(step);
-    const half = ctx.measureText(text).width / 2;
-    const x = u.valToPos(step, "x", true);
-    ctx.textAlign = x + half > left + width ? "right" : x - half < left ? "left" : "center";
-    const at = ctx.textAlign === "right" ? left + width : ctx.textAlign === "left" ? left : x;
-    ctx.fillText(text, at, top + height + 9 * ratio);
-  }
-  ctx.restore();
 }

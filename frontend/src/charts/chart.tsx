@@ -1,8 +1,8 @@
 import { effect, type ReadonlySignal } from "@preact/signals";
 import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { cursor, setZoom, theme, validZoom } from "../data/store";
-import type { ChartLook, ChartModel } from "./model";
+import { axisZoom, cursor, setZoom, theme } from "../data/store";
+import { type ChartLook, type ChartModel, pointsIn } from "./model";
 import { StepChart } from "./step-chart";
 
 export interface ChartProps {
@@ -19,18 +19,31 @@ export function Chart({ model, look, chart }: ChartProps) {
     const element = host.current;
     if (!element) return;
     const drawn = new StepChart(element, look, {
-      onCursor: (step) => {
-        cursor.value = step;
+      onCursor: (place) => {
+        cursor.value = place;
       },
-      onZoom: setZoom,
+      onZoom: (range) => setZoom(range),
+      onDrawn: (model) => tell(model),
     });
     chart.current = drawn;
+    // What the figure says of its chart is what stands on the canvas.
+    const said = element.closest("figure")?.dataset ?? {};
+    const tell = ({ complete, targets, ...model }: ChartModel) => {
+      if (!complete) return silence();
+      said.points = String(pointsIn(model));
+      said.schedules = String(targets.length);
+    };
+    const silence = () => {
+      delete said.points;
+      delete said.schedules;
+    };
     const resize = () => drawn.resize(element.clientWidth, element.clientHeight);
     const size = new ResizeObserver(resize);
     size.observe(element);
     resize();
     const stops = [
-      effect(() => drawn.setModel(model.value, validZoom.value)),
+      effect(() => drawn.setModel(model.value)),
+      effect(() => drawn.setZoom(axisZoom.value)),
       effect(() => drawn.setCursor(cursor.value)),
       effect(() => {
         theme.value;
@@ -41,6 +54,7 @@ export function Chart({ model, look, chart }: ChartProps) {
       for (const stop of stops) stop();
       size.disconnect();
       drawn.destroy();
+      silence();
       chart.current = null;
     };
   }, [model, look, chart]);

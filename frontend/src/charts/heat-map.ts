@@ -1,5 +1,6 @@
 import { colorTable, columnsOf, levelOf, nearestIndex, type Scale } from "../data/heat";
-import { drawStepLabels, type StepAxis } from "./axes";
+import { drawAxisLabels, type LabelledAxis } from "./axis-labels";
+import { selected, wheelFactor, zoomed } from "./zooming";
 
 const FONT = 'px system-ui, "Segoe UI", Roboto, Arial, sans-serif';
 const AXIS_HEIGHT = 26;
@@ -14,6 +15,8 @@ export interface HeatModel {
   rowHeight: number;
   scale: Scale;
   range: readonly [number, number];
+  /** All steps, of which the range may be a part. */
+  whole: readonly [number, number];
   zoomed: boolean;
 }
 
@@ -142,13 +145,14 @@ export class HeatMap {
     const ctx = labels.getContext("2d");
     if (!ctx || !model) return;
     const [min, max] = model.range;
-    const axis: StepAxis = {
+    const axis: LabelledAxis = {
       ctx,
       bbox: { left: 0, top: 0, width: labels.width, height: 0 },
       scales: { x: { min, max } },
       valToPos: (step: number) => ((step - min) / (max - min)) * labels.width,
     };
-    drawStepLabels(axis, {
+    drawAxisLabels(axis, {
+      axis: "step",
       color: getComputedStyle(labels).getPropertyValue("--muted"),
       font: `${11 * ratio}${FONT}`,
       ratio,
@@ -224,6 +228,18 @@ export class HeatMap {
       if (this.model?.zoomed) this.opening = setTimeout(open, DOUBLE_CLICK);
       else open();
     });
+    plot.addEventListener(
+      "wheel",
+      (event) => {
+        const factor = wheelFactor(event);
+        if (factor === null || !this.model) return;
+        event.preventDefault();
+        const { range, whole } = this.model;
+        const at = this.stepAt(place(event)[0]);
+        if (factor !== 1) this.events.onZoom(zoomed(range, at, factor, whole, true));
+      },
+      { passive: false },
+    );
     plot.addEventListener("dblclick", () => {
       clearTimeout(this.opening);
       this.events.onZoom(null);
@@ -251,7 +267,7 @@ export class HeatMap {
       number,
       number,
     ];
-    // A window narrower than two steps shows nothing.
-    if (to - from >= 2) this.events.onZoom([Math.floor(from), Math.ceil(to)]);
+    const zoom = selected([from, to], this.model?.whole ?? [0, 1], true);
+    if (zoom) this.events.onZoom(zoom);
   }
 }

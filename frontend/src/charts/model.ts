@@ -1,3 +1,4 @@
+import type { Axis, Clock } from "../data/axis";
 import type { Frame } from "../data/schedule";
 import type { Points } from "../data/types";
 import type { Unit } from "./axes";
@@ -6,21 +7,40 @@ import type { Unit } from "./axes";
 export interface ChartModel {
   curves: Curve[];
   targets: TargetCurve[];
-  frames: Frame[];
+  schedules: ScheduleFrames[];
+  axis: Axis;
   domain: readonly [number, number];
+  /** Whether all curves that it will draw have arrived. */
+  complete: boolean;
+  /** For the grid of epochs; null where there is none. */
+  stepsPerEpoch: number | null;
+  /** The values to show; without it all of them. */
+  range?: readonly [number, number] | undefined;
+}
+
+/** Range and updates of a schedule, of a run or of some of its weights. */
+export interface ScheduleFrames {
+  color: string;
+  frames: Frame[];
+  /** On an axis of time: when its run was where. */
+  clock: Clock | null;
 }
 
 export interface Curve {
   run: string;
   color: string;
+  /** Told apart by more than the colour: 0 is a plain line. */
+  mark: number;
   points: Points;
+  /** Where they lie on the axis. */
+  places: number[];
   /** What is drawn in their place: smoothed. */
   drawn?: Points;
 }
 
 export interface TargetCurve {
   color: string;
-  step: number[];
+  place: number[];
   value: number[];
 }
 
@@ -35,7 +55,7 @@ export interface ChartLook {
 }
 
 /** Measured points that a chart of this model draws. */
-export function pointsIn(model: ChartModel): number {
+export function pointsIn(model: Pick<ChartModel, "curves">): number {
   let count = 0;
   for (const { points } of model.curves) for (const v of points.value) if (v !== null) count++;
   return count;

@@ -1,8 +1,11 @@
+import { drawMark } from "./marks";
+
 /** A chart as a picture to put elsewhere: its title and legend with it, as the canvas has neither. */
 
 export interface LegendEntry {
   name: string;
   color: string;
+  mark?: number;
 }
 
 const PADDING = 16;
@@ -15,7 +18,7 @@ export async function pictureOf(
   legend: readonly LegendEntry[],
   look: { page: string; ink: string },
 ): Promise<Blob | null> {
-  const ratio = canvas.width / Math.max(1, canvas.clientWidth);
+  const ratio = canvas.clientWidth > 0 ? canvas.width / canvas.clientWidth : devicePixelRatio || 1;
   const above = PADDING + LINE * (1 + legend.length) + 8;
   const picture = document.createElement("canvas");
   picture.width = canvas.width + 2 * PADDING * ratio;
@@ -32,10 +35,11 @@ export async function pictureOf(
   const room = picture.width / ratio - 2 * PADDING;
   context.fillText(cut(context, title, room), PADDING, PADDING + LINE / 2);
   context.font = FONT;
-  legend.forEach(({ name, color }, i) => {
+  legend.forEach(({ name, color, mark = 0 }, i) => {
     const y = PADDING + LINE * (i + 1.5);
     context.fillStyle = color;
     context.fillRect(PADDING, y - 1, 16, 2);
+    drawMark(context, mark, PADDING + 8, y, { color, page: look.page });
     context.fillStyle = look.ink;
     context.fillText(cut(context, name, room - 24), PADDING + 24, y);
   });

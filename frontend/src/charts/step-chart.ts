@@ -1,27 +1,34 @@
 import uPlot from "uplot";
 import { firstIndexAbove } from "../data/schedule";
 import { lastPoint } from "../data/status";
-import type { Points } from "../data/types";
-import { drawStepLabels, logRange, logTicks, niceRange, tickLabels, valueTicks } from "./axes";
+import { logRange, logTicks, niceRange, tickLabels, valueTicks } from "./axes";
+import { drawAxisLabels } from "./axis-labels";
+import { drawEpochs } from "./epoch-layer";
+import { cancel, inFrame } from "./frames";
+import { drawMarks, drawOutside } from "./marks";
 import type { ChartLook, ChartModel } from "./model";
-import { drawBands, drawTargets, drawUpdates, pixelRatio } from "./schedule-layer";
+import { drawBands, drawTargets, drawUpdates, pixelRatio, visibleRange } from "./schedule-layer";
+import { drawCurve } from "./trace";
+import { moved, selected, wheelFactor, zoomed } from "./zooming";
 
 /** With few points each one is marked, so that it shows what was logged and what is only joined. */
 const DOTS_UP_TO = 30;
 const DOT_SPACE = 10;
 const LINE = 1.75;
-const TARGET_LINE = 1.5;
+const TARGET_LINE = 1.25;
 const FONT = '11px system-ui, "Segoe UI", Roboto, Arial, sans-serif';
 
 export interface ChartEvents {
-  onCursor(step: number | null): void;
+  onCursor(place: number | null): void;
   onZoom(range: readonly [number, number] | null): void;
+  onDrawn(model: ChartModel): void;
 }
 
-/** Curves over training steps on a canvas. It knows nothing of Preact, signals or requests. */
+/** Curves over training steps, or over time, on a canvas. It knows nothing of Preact, signals or requests. */
 export class StepChart {
   private plot: uPlot | null = null;
   private model: ChartModel | null = null;
+  private drawn: ChartModel | null = null;
   private zoom: readonly [number, number] | null = null;
   private cursor: number | null = null;
   private width = 0;
@@ -37,24 +44,23 @@ export class StepChart {
     this.crosshair.className = "crosshair";
   }
 
-  /** All logged steps of the curves, ascending. */
-  steps(): readonly number[] {
+  /** Where the curves have points, ascending. */
+  places(): readonly number[] {
     return (this.plot?.data[0] as number[] | undefined) ?? [];
   }
 
-  setModel(model: ChartModel, zoom: readonly [number, number] | null): void {
-    const same = this.model?.curves.length === model.curves.length;
+  setModel(model: ChartModel): void {
     this.model = model;
-    this.zoom = zoom;
-    if (this.plot && same) {
-      this.plot.setData(align(model), false);
-      this.applyRange();
-    } else this.build();
-    this.placeCursor();
+    inFrame(this.draw);
   }
 
-  setCursor(step: number | null): void {
-    this.cursor = step;
+  setZoom(zoom: readonly [number, number] | null): void {
+    this.zoom = zoom;
+    inFrame(this.draw);
+  }
+
+  setCursor(place: number | null): void {
+    this.cursor = place;
     this.placeCursor();
   }
 
@@ -63,9 +69,7 @@ export class StepChart {
     if (width <= 0 || height <= 0) return;
     if (width === this.width && height === this.height) return;
     [this.width, this.height] = [width, height];
-    if (this.plot) this.plot.setSize({ width, height });
-    else this.build();
-    this.placeCursor();
+    inFrame(this.draw);
   }
 
   redraw(): void {
@@ -73,42 +77,96 @@ export class StepChart {
   }
 
   destroy(): void {
+    cancel(this.draw);
     this.plot?.destroy();
     this.plot = null;
   }
 
-  private build(): void {
+  private readonly draw = () => {
+    const { plot: u, model, width, height, drawn } = this;
+    if (!model || width <= 0) return;
+    if (u && drawn?.curves.length === model.curves.length) {
+      if (u.width !== width || u.height !== height) u.setSize({ width, height });
+      // A zoom has the curves of before: they need not be joined anew.
+      if (drawn.curves !== model.curves) u.setData(align(model), false);
+    } else this.build(model);
+    this.applyRange();
+    this.drawn = model;
+    if (model !== drawn) this.events.onDrawn(model);
+  };
+
+  private build(model: ChartModel): void {
     this.plot?.destroy();
-    this.plot = null;
-    if (!this.model || this.width <= 0) return;
-    this.plot = new uPlot(this.options(this.model), align(this.model), this.host);
-    this.dots = this.model.curves.map(() => {
+    this.plot = new uPlot(this.options(model), align(model), this.host);
+    this.dots = model.curves.map(() => {
       const dot = document.createElement("div");
       dot.className = "dot";
       return dot;
     });
     this.plot.over.append(this.crosshair, ...this.dots);
     this.listen(this.plot);
-    this.applyRange();
   }
 
   private applyRange(): void {
-    const [min, max] = this.zoom ?? this.model?.domain ?? [0, 1];
+    const [min, max] = this.range;
     this.plot?.setScale("x", { min, max });
   }
 
   private listen(u: uPlot): void {
     u.over.addEventListener("mousemove", (event) => {
-      const step = this.nearestStep(u.posToVal(event.offsetX, "x"));
-      if (step !== null) this.events.onCursor(step);
+      const place = this.nearestPlace(u.posToVal(event.offsetX, "x"));
+      if (place !== null) this.events.onCursor(place);
     });
     u.over.addEventListener("mouseleave", () => this.events.onCursor(null));
+    u.over.addEventListener("wheel", (event) => this.turn(u, event), { passive: false });
   }
 
-  private nearestStep(x: number): number | null {
-    const steps = this.steps();
-    const above = firstIndexAbove(steps, x);
-    const [before, after] = [steps[above - 1], steps[above]];
+  private turn(u: uPlot, event: WheelEvent): void {
+    const factor = wheelFactor(event);
+    if (factor === null) return;
+    event.preventDefault();
+    if (factor === 1) return;
+    // The range may not be drawn yet.
+    const [from, to] = this.range;
+    const at = from + ((event.offsetX * pixelRatio(u)) / u.bbox.width) * (to - from);
+    this.events.onZoom(zoomed([from, to], at, factor, this.whole, this.steps));
+  }
+
+  /** Moves a zoomed chart along with the mouse. */
+  private pan(u: uPlot, down: MouseEvent): void {
+    if (!this.zoom) return;
+    const from = this.zoom;
+    const perPixel = (from[1] - from[0]) / u.over.clientWidth;
+    const move = ({ clientX, buttons }: MouseEvent) => {
+      // Let go where this page can't see it.
+      if (buttons === 0) return up();
+      const by = (down.clientX - clientX) * perPixel;
+      this.events.onZoom(moved(from, by, this.whole, this.steps));
+    };
+    const up = () => {
+      document.removeEventListener("mousemove", move);
+      document.removeEventListener("mouseup", up);
+    };
+    document.addEventListener("mousemove", move);
+    document.addEventListener("mouseup", up);
+  }
+
+  private get whole(): readonly [number, number] {
+    return this.model?.domain ?? [0, 1];
+  }
+
+  private get range(): readonly [number, number] {
+    return this.zoom ?? this.whole;
+  }
+
+  private get steps(): boolean {
+    return this.model?.axis === "step";
+  }
+
+  private nearestPlace(x: number): number | null {
+    const places = this.places();
+    const above = firstIndexAbove(places, x);
+    const [before, after] = [places[above - 1], places[above]];
     if (before === undefined || after === undefined) return before ?? after ?? null;
     return x - before <= after - x ? before : after;
   }
@@ -116,8 +174,10 @@ export class StepChart {
   private placeCursor(): void {
     const { plot: u, cursor, model } = this;
     if (!u || !model) return;
+    // Asked of the page, it would be laid out anew for each mark.
+    const width = u.bbox.width / pixelRatio(u);
     const place = (element: HTMLElement, x: number, y: number) => {
-      const inside = x >= -0.5 && x <= u.over.clientWidth + 0.5;
+      const inside = x >= -0.5 && x <= width + 0.5;
       element.style.display = inside ? "block" : "none";
       element.style.transform = `translate(${x}px, ${y}px)`;
     };
@@ -125,8 +185,8 @@ export class StepChart {
     for (const dot of this.dots) dot.style.display = "none";
     if (cursor === null) return;
     place(this.crosshair, Math.round(u.valToPos(cursor, "x")), 0);
-    model.curves.forEach(({ points, drawn, color }, i) => {
-      const point = lastPoint(drawn ?? points, cursor);
+    model.curves.forEach(({ points, places, drawn = points, color }, i) => {
+      const point = lastPoint({ step: places, value: drawn.value }, cursor);
       const dot = this.dots[i];
       if (!point || !dot) return;
       dot.style.background = color;
@@ -152,6 +212,11 @@ export class StepChart {
         points: { show: false },
         drag: { x: true, y: false, setScale: false, dist: 4 },
         bind: {
+          mousedown: (u, _, handle) => (event) => {
+            if (!event.shiftKey) return handle(event);
+            this.pan(u, event);
+            return null;
+          },
           dblclick: () => () => {
             this.events.onZoom(null);
             return null;
@@ -164,6 +229,7 @@ export class StepChart {
           distr: log ? 3 : 1,
           range: (_, low, high) => {
             if (ticks) return [0, 1];
+            if (this.model?.range && !log) return niceRange(...this.model.range);
             if (low === null || high === null) return log ? [1, 10] : [0, 1];
             return log ? logRange(low, high) : niceRange(low, high);
           },
@@ -190,11 +256,12 @@ export class StepChart {
       series: [
         {},
         ...model.curves.map(
-          ({ points }, i): uPlot.Series => ({
+          ({ places }, i): uPlot.Series => ({
             stroke: () => this.model?.curves[i]?.color ?? "",
             width: LINE,
+            paths: () => null,
             points: {
-              show: (u: uPlot) => fewDots(u, this.model?.curves[i]?.points ?? points),
+              show: (u: uPlot) => fewDots(u, this.model?.curves[i]?.places ?? places),
               size: 5,
               fill: () => this.model?.curves[i]?.color ?? "",
             },
@@ -202,14 +269,31 @@ export class StepChart {
         ),
       ],
       hooks: {
-        drawClear: [(u) => drawBands(u, this.model?.frames ?? [], ink("--band"))],
+        drawClear: [
+          (u) => drawBands(u, this.model?.schedules ?? [], ink("--band")),
+          (u) => {
+            const perEpoch = this.model?.stepsPerEpoch ?? null;
+            const position = (step: number) => u.valToPos(step, "x", true);
+            drawEpochs(u, perEpoch, visibleRange(u), position, ink("--rule"));
+          },
+        ],
+        drawSeries: [
+          (u, i) => drawCurve(u, i, this.model?.curves[i - 1]?.color ?? "", LINE * pixelRatio(u)),
+        ],
+        draw: [
+          (u) => drawMarks(u, this.model?.curves ?? [], ink("--page")),
+          (u) => drawOutside(u, this.model?.curves ?? []),
+          () => this.placeCursor(),
+        ],
         drawAxes: [
-          (u) => drawUpdates(u, this.model?.frames ?? [], ink("--tick")),
+          (u) => drawUpdates(u, this.model?.schedules ?? [], ink("--tick")),
           (u) => drawTargets(u, this.model?.targets ?? [], TARGET_LINE),
           (u) => {
             const ratio = pixelRatio(u);
             const font = FONT.replace("11", String(11 * ratio));
-            drawStepLabels(u, { color: ink("--muted"), font, ratio, last: this.zoom === null });
+            const axis = this.model?.axis ?? "step";
+            const last = this.zoom === null;
+            drawAxisLabels(u, { color: ink("--muted"), font, ratio, last, axis });
           },
         ],
         setSelect: [(u) => this.select(u)],
@@ -222,8 +306,8 @@ export class StepChart {
     if (width < 4) return;
     const range = [u.posToVal(left, "x"), u.posToVal(left + width, "x")] as const;
     u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-    // A window narrower than two steps shows nothing.
-    if (range[1] - range[0] >= 2) this.events.onZoom([Math.floor(range[0]), Math.ceil(range[1])]);
+    const zoom = selected(range, this.whole, this.steps);
+    if (zoom) this.events.onZoom(zoom);
   }
 }
 
@@ -233,17 +317,17 @@ function isPositive({ curves }: ChartModel): boolean {
 }
 
 /** Whether a curve has so few points, so far apart, that marking each of them helps. */
-function fewDots(u: uPlot, { step }: Points): boolean {
-  if (step.length > DOTS_UP_TO || step.length === 0) return false;
-  const [first, last] = [step[0] as number, step.at(-1) as number];
-  const apart = (u.valToPos(last, "x") - u.valToPos(first, "x")) / Math.max(1, step.length - 1);
-  return step.length === 1 || apart >= DOT_SPACE;
+function fewDots(u: uPlot, places: readonly number[]): boolean {
+  const [first, last] = [places[0], places.at(-1)];
+  if (places.length > DOTS_UP_TO || first === undefined || last === undefined) return false;
+  const apart = (u.valToPos(last, "x") - u.valToPos(first, "x")) / Math.max(1, places.length - 1);
+  return places.length === 1 || apart >= DOT_SPACE;
 }
 
 /** Curves on one common axis: where a curve has no point it is undefined, where it has a gap null. */
 function align(model: ChartModel): uPlot.AlignedData {
-  const tables = model.curves.map(({ points, drawn = points }) => {
-    return [drawn.step, drawn.value] as uPlot.AlignedData;
+  const tables = model.curves.map(({ points, places, drawn = points }) => {
+    return [places, drawn.value] as uPlot.AlignedData;
   });
   return tables.length > 0 ? uPlot.join(tables) : [[]];
 }

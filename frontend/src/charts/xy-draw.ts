@@ -35,11 +35,14 @@ export function drawChart(view: XyView, model: XyModel): void {
   view.context.font = FONT;
   drawAxes(view, model);
   drawBand(view, model);
+  drawLine(view, model);
   clipped(view, () => {
     drawEnvelope(view, model);
-    for (const curve of model.curves) drawCurve(view, curve);
+    for (const faint of [true, false]) {
+      for (const curve of model.curves) if (!curve.faint !== faint) drawCurve(view, curve);
+    }
   });
-  for (const curve of model.curves) drawMarks(view, curve);
+  for (const curve of model.curves) if (!curve.faint) drawMarks(view, curve);
   drawLabels(view, model);
 }
 
@@ -100,6 +103,20 @@ function drawBand(view: XyView, { band }: XyModel): void {
   context.restore();
 }
 
+function drawLine(view: XyView, { line }: XyModel): void {
+  const { context, width } = view;
+  if (typeof line !== "number") return;
+  const y = Math.round(view.y(line)) + 0.5;
+  context.save();
+  context.strokeStyle = view.ink("--muted");
+  context.lineWidth = 1;
+  context.beginPath();
+  context.moveTo(0, y);
+  context.lineTo(width, y);
+  context.stroke();
+  context.restore();
+}
+
 function drawEnvelope(view: XyView, { envelope: corners, x: [leftmost] }: XyModel): void {
   const { context } = view;
   const [first] = corners;
@@ -120,14 +137,13 @@ function drawEnvelope(view: XyView, { envelope: corners, x: [leftmost] }: XyMode
   context.restore();
 }
 
-function drawCurve(view: XyView, { samples, color }: XyCurve): void {
+function drawCurve(view: XyView, { samples, color, faint }: XyCurve): void {
   const { context } = view;
   context.save();
-  context.strokeStyle = color;
-  context.fillStyle = color;
-  context.lineWidth = 1.5;
+  context.strokeStyle = faint ? view.ink("--field") : color;
+  context.fillStyle = context.strokeStyle;
+  context.lineWidth = faint ? 1 : 1.5;
   context.lineJoin = "round";
-  context.globalAlpha = 0.7;
   context.beginPath();
   samples.forEach((sample, i) => {
     const [x, y] = [view.x(sample.sparsity), view.y(sample.value)];
@@ -135,8 +151,7 @@ function drawCurve(view: XyView, { samples, color }: XyCurve): void {
     else context.lineTo(x, y);
   });
   context.stroke();
-  context.globalAlpha = 1;
-  if (samples.length <= DOTS_UP_TO) {
+  if (samples.length <= DOTS_UP_TO && !faint) {
     for (const { sparsity, value } of samples) {
       context.beginPath();
       context.arc(view.x(sparsity), view.y(value), 2.5, 0, 2 * Math.PI);
@@ -159,7 +174,7 @@ function drawMarks(view: XyView, curve: XyCurve): void {
     context.lineTo(x, y + 9);
     context.stroke();
   }
-  if (final && view.isInside(final)) {
+  if (final && onFront !== null && view.isInside(final)) {
     const [x, y] = [view.x(final.sparsity), view.y(final.value)];
     context.beginPath();
     if (onFront) {
@@ -178,8 +193,8 @@ function drawMarks(view: XyView, curve: XyCurve): void {
 /** The runs' names at their ends, so that a curve can be told without its colour. */
 function drawLabels(view: XyView, { curves }: XyModel): void {
   const { context, width, height } = view;
-  const ends = curves.flatMap(({ name, final }) =>
-    final && view.isInside(final) ? [{ text: shortened(name), final }] : [],
+  const ends = curves.flatMap(({ name, final, faint }) =>
+    final && !faint && view.isInside(final) ? [{ text: shortened(name), final }] : [],
   );
   if (ends.length > LABELS_UP_TO) return;
   const wanted = ends.map(({ text, final }) => {

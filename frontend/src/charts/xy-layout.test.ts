@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nearestSample, placeLabels, shareTicks, sparsityRange } from "./xy-layout";
+import { nearestSample, nextPoint, placeLabels, shareTicks, sparsityRange } from "./xy-layout";
 
 describe("the sparsity axis", () => {
   it("begins at zero, and ends on a tick after the sparsest", () => {
@@ -38,6 +38,34 @@ describe("the nearest sample", () => {
   it("is none where all are out of view", () => {
     expect(nearestSample(curves, () => Number.POSITIVE_INFINITY)).toBeNull();
     expect(nearestSample([], () => 0)).toBeNull();
+  });
+});
+
+describe("the keys", () => {
+  const at = (step: number) => ({ step, sparsity: 0, value: 0, gap: false });
+  const curves = [
+    { run: "none", samples: [] },
+    { run: "a", samples: [at(1), at(2), at(5)] },
+    { run: "b", samples: [at(2), at(4)] },
+  ];
+  const a = (step: number) => ({ run: "a", step });
+  it("move along a curve, and stop at its ends", () => {
+    expect(nextPoint("ArrowLeft", curves, null)).toEqual(a(5));
+    expect(nextPoint("ArrowLeft", curves, a(5))).toEqual(a(2));
+    expect(nextPoint("ArrowLeft", curves, a(1))).toEqual(a(1));
+    expect(nextPoint("ArrowRight", curves, a(5))).toEqual(a(5));
+    expect(nextPoint("Home", curves, a(5))).toEqual(a(1));
+    expect(nextPoint("End", curves, a(1))).toEqual(a(5));
+  });
+  it("move to the same step of the next curve, or the last before it", () => {
+    expect(nextPoint("ArrowDown", curves, null)).toEqual(a(5));
+    expect(nextPoint("ArrowDown", curves, a(5))).toEqual({ run: "b", step: 4 });
+    expect(nextPoint("ArrowUp", curves, a(1))).toEqual({ run: "b", step: 2 });
+    expect(nextPoint("ArrowDown", curves, { run: "b", step: 4 })).toEqual(a(2));
+  });
+  it("do nothing else", () => {
+    expect(nextPoint("Enter", curves, a(1))).toBeNull();
+    expect(nextPoint("ArrowLeft", [], null)).toBeNull();
   });
 });
 

@@ -45,6 +45,47 @@ export function nearestSample(
   return nearest;
 }
 
+/** Left and right along a curve, up and down to the same step of the next; null: not such a key. */
+export function nextPoint(
+  key: string,
+  all: readonly Pick<XyCurve, "run" | "samples">[],
+  from: XyPoint | null,
+): XyPoint | null {
+  const curves = all.filter(({ samples }) => samples.length > 0);
+  const [first] = curves;
+  if (!first) return null;
+  const at = curves.find(({ run }) => run === from?.run);
+  const curve = at ?? first;
+  const { samples } = curve;
+  const here = at ? samples.findIndex(({ step }) => step === from?.step) : -1;
+  const along = (i: number) => {
+    const sample = samples[Math.min(samples.length - 1, Math.max(0, i))] as Sample;
+    return { run: curve.run, step: sample.step };
+  };
+  const across = (by: number) => {
+    const next = curves[(curves.indexOf(curve) + by + curves.length) % curves.length] ?? first;
+    const step = here < 0 ? Number.POSITIVE_INFINITY : (samples[here] as Sample).step;
+    const sample = next.samples.findLast((s) => s.step <= step) ?? (next.samples[0] as Sample);
+    return { run: next.run, step: sample.step };
+  };
+  switch (key) {
+    case "ArrowLeft":
+      return along((here < 0 ? samples.length : here) - 1);
+    case "ArrowRight":
+      return along((here < 0 ? samples.length : here) + 1);
+    case "Home":
+      return along(0);
+    case "End":
+      return along(samples.length - 1);
+    case "ArrowDown":
+      return across(here < 0 ? 0 : 1);
+    case "ArrowUp":
+      return across(-1);
+    default:
+      return null;
+  }
+}
+
 const LABEL_HEIGHT = 14;
 
 export interface Label {

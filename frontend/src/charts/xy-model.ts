@@ -10,6 +10,8 @@ export interface XyModel {
   unit: Unit;
   /** The tolerance band of the run in question. */
   band: { low: number; high: number; color: string } | null;
+  /** A value that all curves are held against. */
+  line?: number | null;
 }
 
 export interface XyCurve {
@@ -18,9 +20,12 @@ export interface XyCurve {
   color: string;
   samples: readonly Sample[];
   final: Sample | null;
-  onFront: boolean;
+  /** Null: there is no front, and the end is not marked. */
+  onFront: boolean | null;
   /** The last one within the tolerance, where the curve goes on after it. */
   last: Sample | null;
+  /** Behind the others, without a name. */
+  faint?: boolean;
 }
 
 export interface XyPoint {

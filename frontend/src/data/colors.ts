@@ -1,9 +1,9 @@
 /**
- * Eight hues for runs. In each theme they keep a contrast of 3:1 against the page and stay apart
- * for normal, deuteranopic and protanopic sight (the tests measure both).
+ * Eight hues for runs. In each theme they keep a contrast of 3:1 against all that they lie on, and stay
+ * apart for normal, deuteranopic and protanopic sight (the tests of the styles measure both).
  */
 export const PALETTE = {
-  light: ["#003ba7", "#6f3206", "#559f8a", "#a86fef", "#b08d08", "#0d71a0", "#a3155c", "#b04f11"],
+  light: ["#003ba7", "#6d3200", "#5c9685", "#a86fef", "#ad8601", "#0d71a0", "#a3155c", "#a74c01"],
   dark: ["#5890fc", "#fea201", "#62d795", "#fcd2fd", "#ffe671", "#6abee1", "#c5779f", "#f2641d"],
 } as const;
 
@@ -11,8 +11,26 @@ export type Theme = keyof typeof PALETTE;
 
 export const HUES = PALETTE.light.length;
 
-export function colorOf(slot: number, theme: Theme): string {
-  return PALETTE[theme][slot % HUES] as string;
+/** What a curve carries besides its hue: nothing, or one of these, so that runs may share hues. */
+export const MARKS = ["none", "circle", "square", "triangle", "diamond", "cross"] as const;
+
+/** A hue and a mark as one number (the marks' eights), or a colour that the user chose. */
+export type Hue = number | string;
+
+const SLOTS = HUES * MARKS.length;
+
+export function isHue(value: unknown): value is Hue {
+  if (typeof value === "string") return /^#[0-9a-f]{6}$/i.test(value);
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < SLOTS;
+}
+
+export function colorOf(hue: Hue, theme: Theme): string {
+  return typeof hue === "string" ? hue : (PALETTE[theme][hue % HUES] as string);
+}
+
+/** Index into `MARKS`. */
+export function markOf(hue: Hue): number {
+  return typeof hue === "string" ? 0 : Math.floor(hue / HUES) % MARKS.length;
 }
 
 function hash(name: string): number {
@@ -23,31 +41,40 @@ function hash(name: string): number {
 }
 
 /**
- * A hue for each name. A remembered hue stays; a new name takes the one its hash points to, or the
- * next one that is free; once all eight are taken, one of the least used.
+ * A hue for each name. A remembered one stays; a new name takes the one its hash points to, or the
+ * next one that is free; once all eight are taken, one of the least used, with a mark. No two names
+ * have both in common while there are enough: of two that are remembered so, one takes another mark.
  */
 export function assignHues(
   names: readonly string[],
-  remembered: Readonly<Record<string, number>>,
-): Record<string, number> {
-  const hues: Record<string, number> = {};
-  const uses = new Array<number>(HUES).fill(0);
-  const take = (name: string, hue: number) => {
-    hues[name] = hue;
-    uses[hue] = (uses[hue] as number) + 1;
+  remembered: Readonly<Record<string, Hue>>,
+): Record<string, Hue> {
+  // Without a prototype: a run may be called "__proto__".
+  const hues: Record<string, Hue> = Object.create(null);
+  const uses = new Array<number>(SLOTS).fill(0);
+  const usesOf = (hue: number) => MARKS.reduce((sum, _, mark) => sum + usesAt(hue, mark), 0);
+  const usesAt = (hue: number, mark: number) => uses[hue + mark * HUES] as number;
+  const take = (name: string, hue: number, wanted: number) => {
+    const all = MARKS.map((_, mark) => mark);
+    const least = Math.min(...all.map((mark) => usesAt(hue, mark)));
+    const free = (mark: number) => usesAt(hue, mark) === least;
+    const slot = hue + (free(wanted) ? wanted : (all.find(free) as number)) * HUES;
+    hues[name] = slot;
+    uses[slot] = (uses[slot] as number) + 1;
   };
   const fresh: string[] = [];
   for (const name of [...new Set(names)].sort()) {
     const hue = Object.hasOwn(remembered, name) ? remembered[name] : undefined;
-    if (Number.isInteger(hue) && (hue as number) >= 0 && (hue as number) < HUES) {
-      take(name, hue as number);
-    } else fresh.push(name);
+    if (!isHue(hue)) fresh.push(name);
+    else if (typeof hue === "string") hues[name] = hue;
+    else take(name, hue % HUES, markOf(hue));
   }
   for (const name of fresh) {
-    const least = Math.min(...uses);
+    const every = PALETTE.light.map((_, hue) => usesOf(hue));
+    const least = Math.min(...every);
     let hue = hash(name);
-    while (uses[hue] !== least) hue = (hue + 1) % HUES;
-    take(name, hue);
+    while (every[hue] !== least) hue = (hue + 1) % HUES;
+    take(name, hue, 0);
   }
   return hues;
 }

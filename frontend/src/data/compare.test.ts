@@ -75,6 +75,14 @@ describe("a row", () => {
   it("says what is wrong", () => {
     const subject = run("r", { manifest: manifest(WEIGHTS, [ramp(0, 100, 0.8)], 100) });
     expect(statusWords(statusAt(subject, 0.5, 100))).toMatchObject({ trouble: true });
+    const logging = run("r", { ...subject, tags: { ...subject.tags, metrics: ["loss"] } });
+    const nan = statusOf(logging, {
+      total: points([100, 0.8]),
+      latest: () => points([100, 0.8]),
+      history: () => undefined,
+      metric: () => points([50, 1], [100, null]),
+    });
+    expect(statusWords(nan)).toEqual({ text: "loss not finite", trouble: true });
     const short = run("r", { manifest: manifest(WEIGHTS, [ramp(0, 200, 0.8)], 100) });
     expect(statusWords(statusAt(short, 0.4, 100)).text).toBe("ended before its schedule");
   });

@@ -9,7 +9,7 @@ import {
 import { type Part, plain, strong } from "./parts";
 import { dueTarget, finalTarget, firstIndexAbove } from "./schedule";
 import { ordered, type Sort as SortBy, sortAfterClick } from "./sorting";
-import { isProblem, lastPoint, type RunStatus, type StatusWords } from "./status";
+import { isProblem, lastPoint, type RunStatus, reachedInTime, type StatusWords } from "./status";
 import { betterOf, isBetter, totalOf } from "./tradeoff";
 import type { Points, Run } from "./types";
 
@@ -70,9 +70,12 @@ export function statusWords(status: RunStatus): StatusWords {
     case "ended-short":
       return said("ended before its schedule", true);
     default: {
-      if (off.length > 0) {
-        return said(`${count(off.length, "weight")} off schedule`, true);
-      }
+      const [broken] = status.broken;
+      if (broken) return said(`${broken.metric} not finite`, true);
+      if (off.length > 0) return said(`${count(off.length, "weight")} off schedule`, true);
+      if (status.revived.length > 0) return said("weights revived", true);
+      if (reachedInTime(status) !== null) return said("will end before its schedule", true);
+      if (status.dead.some(({ configured }) => !configured)) return said("nearly dead", true);
       if (isProblem(status)) return said("off schedule", true);
       if (phase === "done") return said("done");
       const final = plan && measured !== null ? `, to ${formatShare(finalTarget(plan))}` : "";

@@ -4,10 +4,13 @@ import { points } from "./fixtures";
 
 describe("a table for other programs", () => {
   it("has one row a step and one column a curve", () => {
-    const a = { name: "a", points: points([1, 0.5], [3, null]) };
-    const b = { name: "b", points: points([2, -1e-9], [3, 4]) };
-    expect(toCsv([a, b])).toBe("step,a,b\r\n1,0.5,\r\n2,,-1e-9\r\n3,,4\r\n");
-    expect(toCsv([])).toBe("step\r\n");
+    const a = { name: "a", points: points([1, 0.5], [3, null]), places: [0, 2.5] };
+    const b = { name: "b", points: points([2, -1e-9], [3, 4]), places: [0.5, 60] };
+    expect(toCsv([a, b], "step")).toBe("step,a,b\r\n1,0.5,\r\n2,,-1e-9\r\n3,,4\r\n");
+    expect(toCsv([a, b], "relative")).toBe(
+      "step,a,b,a seconds,b seconds\r\n1,0.5,,0,\r\n2,,-1e-9,,0.5\r\n3,,4,2.5,60\r\n",
+    );
+    expect(toCsv([], "wall")).toBe("step\r\n");
   });
 
   it.each(["=cmd()", "+1", "-1", "@x", "\tx"])(

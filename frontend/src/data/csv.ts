@@ -1,3 +1,4 @@
+import type { Axis } from "./axis";
 import type { Points } from "./types";
 
 /** What is in a chart, as a table for other programs. */
@@ -13,19 +14,37 @@ export function csvCell(text: string): string {
 export interface CsvColumn {
   name: string;
   points: Points;
+  /** Where they lie on the axis. */
+  places: readonly number[];
 }
 
-/** One row a step, one column a curve; empty where a curve has no point or none that is finite. */
-export function toCsv(columns: readonly CsvColumn[]): string {
+const TIME_NAMES = { relative: "seconds", wall: "wall_time" };
+
+/**
+ * One row a step, one column a curve; empty where a curve has no point or none that is finite. On an
+ * axis of time another column for each curve has the times, in seconds.
+ */
+export function toCsv(columns: readonly CsvColumn[], axis: Axis): string {
   const steps = [...new Set(columns.flatMap(({ points }) => points.step))].sort((a, b) => a - b);
-  const values = columns.map(
-    ({ points }) => new Map(points.step.map((step, i) => [step, points.value[i]])),
-  );
-  const rows = steps.map((step) =>
-    [step, ...values.map((value) => value.get(step) ?? "")].join(","),
-  );
-  const head = ["step", ...columns.map(({ name }) => csvCell(name))].join(",");
-  return `${[head, ...rows].join("\r\n")}\r\n`;
+  const times = columns.map(({ name, points, places }) => {
+    const head = `${name} ${axis === "step" ? "" : TIME_NAMES[axis]}`;
+    return { head, step: points.step, cells: places };
+  });
+  const all = [
+    ...columns.map(({ name, points: { step, value } }) => ({ head: name, step, cells: value })),
+    ...(axis === "step" ? [] : times),
+  ].map(({ head, step, cells }) => ({ head, at: new Map(step.map((s, i) => [s, cells[i]])) }));
+  const rows = steps.map((step) => [step, ...all.map(({ at }) => at.get(step) ?? null)]);
+  return csvTable(["step", ...all.map(({ head }) => head)], rows);
+}
+
+export function csvTable(
+  head: readonly string[],
+  rows: readonly (readonly (string | number | null)[])[],
+): string {
+  const cell = (one: string | number | null) =>
+    typeof one === "string" ? csvCell(one) : (one ?? "");
+  return [head, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("");
 }
 
 /** A name that every file system takes. */

@@ -1,5 +1,5 @@
 /** Small runs for the tests. */
-import type { Manifest, Points, Run, Schedule, Weight } from "./types";
+import type { Logged, Manifest, Points, Run, Schedule, Weight } from "./types";
 
 /** A straight ramp from 0 to `final` between begin and end, so that targets are easy to name. */
 export function ramp(begin: number, end: number, final: number, frequency = 10): Schedule {
@@ -54,4 +54,13 @@ export function run(name: string, parts: Partial<Run> = {}): Run {
 
 export function points(...pairs: [number, number | null][]): Points {
   return { step: pairs.map(([step]) => step), value: pairs.map(([, value]) => value) };
+}
+
+/** Points that were written at these times. */
+export function logged(...triples: [number, number | null, number][]): Logged {
+  const wall_time = triples.map(([, , time]) => time);
+  return {
+    ...points(...triples.map(([step, value]): [number, number | null] => [step, value])),
+    wall_time,
+  };
 }

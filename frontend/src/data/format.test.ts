@@ -1,8 +1,10 @@
 import { expect, it } from "vitest";
 import {
   count,
+  formatBytes,
   formatNumber,
   formatPoints,
+  formatRatio,
   formatShare,
   formatStep,
   isShareMetric,
@@ -25,6 +27,23 @@ it("writes shares, differences, steps and numbers", () => {
     "1.00e−5",
   ]);
   expect([count(1, "layer"), count(1000, "layer")]).toEqual(["1 layer", "1,000 layers"]);
+});
+
+it("writes bytes and ratios with three digits", () => {
+  expect([1, 999, 1000, 87_050, 1_582_973, 3e15].map(formatBytes)).toEqual([
+    "1 byte",
+    "999 bytes",
+    "1.00\u2009kB",
+    "87.1\u2009kB",
+    "1.58\u2009MB",
+    "3,000\u2009TB",
+  ]);
+  expect([6.117, 18.18, 677.35, 0.5].map(formatRatio)).toEqual([
+    "6.12×",
+    "18.2×",
+    "677×",
+    "0.500×",
+  ]);
 });
 
 it("takes accuracies for shares, and nothing else", () => {

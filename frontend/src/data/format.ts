@@ -15,6 +15,11 @@ function fixed(value: number, digits: number): string {
   return value < 0 && Number(text) !== 0 ? MINUS + text : text;
 }
 
+const threeDigits = new Intl.NumberFormat(LOCALE, {
+  minimumSignificantDigits: 3,
+  maximumSignificantDigits: 3,
+});
+
 /** 2304 -> "2,304" */
 export function formatStep(step: number): string {
   return integer.format(step);
@@ -62,7 +67,26 @@ export function formatDifference(metric: string, difference: number): string {
   return difference > 0 && Number(text) !== 0 ? `+${text}` : text;
 }
 
+/** How far `value` is from `base`; nothing where both read the same. */
+export function formatChange(metric: string, value: number, base: number): string {
+  const same = formatMetric(metric, value) === formatMetric(metric, base);
+  return formatDifference(metric, same ? 0 : value - base);
+}
+
 /** "1 layer", "4 layers" */
 export function count(n: number, noun: string): string {
   return `${integer.format(n)} ${noun}${n === 1 ? "" : "s"}`;
+}
+
+/** 6.1171 -> "6.12×" */
+export function formatRatio(ratio: number): string {
+  return `${threeDigits.format(ratio)}\u00d7`;
+}
+
+/** 87050 -> "87.1 kB" */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return count(bytes, "byte");
+  const units = ["kB", "MB", "GB", "TB"];
+  const unit = Math.min(units.length, Math.floor(Math.log10(bytes) / 3));
+  return `${threeDigits.format(bytes / 1000 ** unit)}${THIN_SPACE}${units[unit - 1]}`;
 }

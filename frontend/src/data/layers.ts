@@ -3,12 +3,10 @@ import { readingAt } from "./readout";
 import { beginOf, type DueTarget, finalTarget, type Plan, weightPlan } from "./schedule";
 import { ordered, type Sort as SortBy, sortAfterClick } from "./sorting";
 import { lastPoint, type StatusWords } from "./status";
+import { NEARLY_DEAD } from "./troubles";
 import type { Pattern, Points, Run } from "./types";
 
 /** The table of layers: one row a weight of one run. */
-
-/** Above this a layer hardly computes anything any more. */
-const NEARLY_DEAD = 0.995;
 
 export interface LayerRow {
   weight: string;

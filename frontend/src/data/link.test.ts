@@ -1,12 +1,14 @@
-import { describe, expect, it } from "vitest";
-import { FIRST, fromParams, type LinkState, paramsOf, toParams, withParams } from "./link";
+import { afterEach, describe, expect, it } from "vitest";
+import { paramsOf, withParams } from "./link";
+import { acceptLink, linkParams } from "./store";
 
 const HOSTILE = ["a,b", "=cmd()", "<img src=x onerror=alert(1)>", "ü&p.sparsity.view=x", "%", "🙂"];
-const state: LinkState = {
+const FULL = {
   view: "layers",
-  runs: HOSTILE,
+  runs: HOSTILE.map(encodeURIComponent).join(","),
+  axis: "relative",
+  zoom: `relative:0.25-${2 ** 40}`,
   metric: "val_accuracy",
-  zoom: [100, 2 ** 40],
   weights: "/dense|conv/ x",
   weight: HOSTILE[3] as string,
   run: "run1/sparsity",
@@ -18,16 +20,26 @@ const state: LinkState = {
   scale: "log",
 };
 
+/** What the page makes of a link's parameters. */
+function read(params: Record<string, string>) {
+  acceptLink(params);
+  return linkParams();
+}
+
 describe("a link", () => {
-  it("gives back exactly the state that it was made of", () => {
-    const hash = withParams("#sparsity&runs=3", toParams(state));
-    expect(fromParams(paramsOf(hash))).toEqual(state);
-    expect(fromParams(paramsOf(withParams(hash, toParams(FIRST))))).toEqual(FIRST);
+  afterEach(() => acceptLink({}));
+
+  it("gives back exactly the state that it was made of, and knows every parameter", () => {
+    const hash = withParams("#sparsity&runs=3", read(FULL));
+    expect(paramsOf(hash)).toEqual(FULL);
+    expect(read(paramsOf(hash))).toEqual(FULL);
   });
 
-  it("says nothing of what is as it was at first", () => {
-    expect(withParams("#sparsity", toParams(FIRST))).toBe("#sparsity");
-    expect(withParams("", toParams(FIRST))).toBe("#sparsity");
+  it("shows nothing of what was there before, and says nothing of what is as it was at first", () => {
+    read(FULL);
+    expect(read({})).toEqual({});
+    expect(withParams("#sparsity", {})).toBe("#sparsity");
+    expect(withParams("", {})).toBe("#sparsity");
   });
 
   it("leaves the parameters of others as they are", () => {
@@ -36,13 +48,19 @@ describe("a link", () => {
   });
 
   it("with no runs at all differs from one that doesn't speak of runs", () => {
-    expect(fromParams(paramsOf(withParams("", toParams({ ...FIRST, runs: [] })))).runs).toEqual([]);
+    expect(read(paramsOf(withParams("", { runs: "" })))).toEqual({ runs: "" });
   });
 
-  it("that can't be read is taken as far as it can", () => {
-    const read = fromParams(
-      paramsOf("#sparsity&p.sparsity.view=none&p.sparsity.zoom=9-1&p.sparsity.runs=%25E0%25A4,b&x"),
-    );
-    expect(read).toEqual({ ...FIRST, runs: ["b"] });
+  it.each([
+    ["runs", "%E0%A4,b", "b"],
+    ["zoom", "9-1", undefined],
+    ["zoom", "0.5-3", undefined],
+    ["zoom", "3-40", "3-40"],
+    ["zoom", "wall:0.5-3", "wall:0.5-3"],
+    ["zoom", "relative:3-x", undefined],
+    ["axis", "sideways", undefined],
+    ["smoothness", "1", undefined],
+  ])("whose %s is %s is taken as far as it can be read", (name, text, kept) => {
+    expect(read({ [name]: text })).toEqual(kept === undefined ? {} : { [name]: kept });
   });
 });

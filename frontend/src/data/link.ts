@@ -1,110 +1,53 @@
-/** What of the page's state a link carries, as text: only what differs from the beginning. */
+/** How values read in a link, and where in TensorBoard's hash they stand. */
 
-export const VIEWS = ["overview", "layers", "heat", "tradeoff", "compare"] as const;
-export type View = (typeof VIEWS)[number];
-export const VIEW_NAMES: Record<View, string> = {
-  overview: "Overview",
-  layers: "Layers",
-  heat: "Heat map",
-  tradeoff: "Trade-off",
-  compare: "Compare",
-};
-
-export interface LinkState {
-  view: View;
-  /** The shown runs; null: those that the page shows by itself. */
-  runs: readonly string[] | null;
-  metric: string | null;
-  zoom: readonly [number, number] | null;
-  weights: string;
-  /** The weight whose charts are open in the table, and the run that it is about. */
-  weight: string | null;
-  run: string | null;
-  /** The table's order: a column, with a minus for the highest first. */
-  sort: string | null;
-  /** What the heat map's colours say: `sparsity`, or the `difference` to the schedule. */
-  heat: string | null;
-  /** How far a metric may be from its best, in points for shares: as the user typed it. */
-  tolerance: string | null;
-  /** The run that others are compared with. */
-  baseline: string | null;
-  /** How much the metric's curve is smoothed, and `log` for its axis. */
-  smooth: string | null;
-  scale: string | null;
-}
-
-export const FIRST: LinkState = {
-  view: "overview",
-  runs: null,
-  metric: null,
-  zoom: null,
-  weights: "",
-  weight: null,
-  run: null,
-  sort: null,
-  heat: null,
-  tolerance: null,
-  baseline: null,
-  smooth: null,
-  scale: null,
-};
+import { AXES, type Axis, type Zoom } from "./axis";
 
 export type Params = Record<string, string>;
 
-const TEXTS = [
-  "metric",
-  "weights",
-  "weight",
-  "run",
-  "sort",
-  "heat",
-  "tolerance",
-  "baseline",
-  "smooth",
-  "scale",
-] as const;
-
-export function toParams(state: LinkState): Params {
-  const params: Params = {};
-  if (state.view !== FIRST.view) params.view = state.view;
-  // Names may hold anything; encoded they hold no comma.
-  if (state.runs) params.runs = state.runs.map(encodeURIComponent).join(",");
-  if (state.zoom) params.zoom = state.zoom.join("-");
-  for (const name of TEXTS) {
-    const value = state[name];
-    if (value) params[name] = value;
-  }
-  return params;
+/** A value as text, and back. Null: as it is at first, which a link doesn't speak of. */
+export interface Codec<T> {
+  print(value: T): string | null;
+  /** What can't be read is as it is at first: a link is typed by hand, too. */
+  parse(text: string | null): T;
 }
 
-/** The state of a link. What can't be read is as it is at first: a link is typed by hand, too. */
-export function fromParams(params: Params): LinkState {
-  const view = VIEWS.find((name) => name === params.view) ?? FIRST.view;
-  const zoom = /^(\d+)-(\d+)$/.exec(params.zoom ?? "");
-  const [from, to] = [Number(zoom?.[1]), Number(zoom?.[2])];
-  return {
-    view,
-    runs: params.runs === undefined ? null : decodeList(params.runs),
-    metric: params.metric ?? null,
-    zoom: from < to ? [from, to] : null,
-    weights: params.weights ?? "",
-    weight: params.weight ?? null,
-    run: params.run ?? null,
-    sort: params.sort ?? null,
-    heat: params.heat ?? null,
-    tolerance: params.tolerance ?? null,
-    baseline: params.baseline ?? null,
-    smooth: params.smooth ?? null,
-    scale: params.scale ?? null,
-  };
-}
+export const TEXT: Codec<string | null> = {
+  print: (value) => value || null,
+  parse: (text) => text,
+};
 
-function decodeList(text: string): string[] {
-  return text.split(",").flatMap((part) => {
-    const name = decode(part);
-    return name ? [name] : [];
-  });
-}
+/** A text that is empty at first. */
+export const WORDS: Codec<string> = {
+  print: (value) => value || null,
+  parse: (text) => text ?? "",
+};
+
+/** Names may hold anything; encoded they hold no comma. An empty list is not as it is at first. */
+export const NAMES: Codec<readonly string[] | null> = {
+  print: (names) => names?.map(encodeURIComponent).join(",") ?? null,
+  parse: (text) => text?.split(",").flatMap((part) => decode(part) || []) ?? null,
+};
+
+export const AXIS: Codec<Axis> = {
+  print: (axis) => (axis === "step" ? null : axis),
+  parse: (text) => AXES.find((axis) => axis === text) ?? "step",
+};
+
+/** `100-200`: steps; `relative:0.5-12`: seconds. */
+export const ZOOM: Codec<Zoom | null> = {
+  print: (zoom) => {
+    if (!zoom) return null;
+    const [from, to] = zoom.range.map((x) => String(Number(x.toFixed(6))));
+    return `${zoom.axis === "step" ? "" : `${zoom.axis}:`}${from}-${to}`;
+  },
+  parse: (text) => {
+    const found = /^(?:(relative|wall):)?(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$/.exec(text ?? "");
+    const axis = (found?.[1] ?? "step") as Axis;
+    const range = [Number(found?.[2]), Number(found?.[3])] as const;
+    const whole = axis !== "step" || range.every(Number.isInteger);
+    return range[0] < range[1] && whole ? { axis, range } : null;
+  },
+};
 
 function decode(text: string): string {
   try {

@@ -6,6 +6,7 @@ import {
   endOf,
   finalTarget,
   framesOf,
+  isScheduled,
   lastDueUpdate,
   type Plan,
   targetAt,
@@ -84,13 +85,15 @@ describe("mask updates", () => {
 
   it("are drawn phase by phase", () => {
     expect(framesOf(planOf(joined))).toEqual([
-      { begin: 0, end: 50, frequency: 25 },
-      { begin: 60, end: 60, frequency: 1 },
-      { begin: 80, end: 95, frequency: 10 },
-      { begin: 200, end: null, frequency: 50 },
+      [
+        { begin: 0, end: 50, frequency: 25 },
+        { begin: 60, end: 60, frequency: 1 },
+        { begin: 80, end: 95, frequency: 10 },
+        { begin: 200, end: null, frequency: 50 },
+      ],
     ]);
     expect(framesOf(planOf(constant(3, null, 0.5)))).toEqual([
-      { begin: 3, end: null, frequency: 10 },
+      [{ begin: 3, end: null, frequency: 10 }],
     ]);
   });
 });
@@ -142,6 +145,21 @@ describe("the target", () => {
     expect(totalPlan(null)).toBeNull();
     expect(weightPlan(manifest([weight("a/kernel", 10, null)], []), "a/kernel")).toBeNull();
     expect(weightPlan(manifest([], []), "gone/kernel")).toBeNull();
+  });
+
+  it("does not exist where the log does not tell the target", () => {
+    const unknown = { ...constant(5, 100, 0.5), target: { step: [], value: [] } };
+    const log = manifest(
+      [weight("a/kernel", 10, 0), weight("b/kernel", 10, 1)],
+      [constant(5, 100, 0.5), unknown],
+    );
+    expect(weightPlan(log, "a/kernel")).not.toBeNull();
+    expect(weightPlan(log, "b/kernel")).toBeNull();
+    expect(totalPlan(log)).toBeNull();
+    expect([isScheduled(log), isScheduled(manifest([weight("a/kernel", 10, null)], []))]).toEqual([
+      true,
+      false,
+    ]);
   });
 
   it("is drawn from begin on, with an upright jump where a weight begins later", () => {

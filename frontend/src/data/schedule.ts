@@ -84,22 +84,41 @@ export function scheduleOf(manifest: Manifest | null, weight: Weight): Schedule 
   return manifest.schedules[weight.schedule] ?? null;
 }
 
-/** The plan of one weight; null where the run configures none. */
-export function weightPlan(manifest: Manifest | null, name: string): Plan | null {
-  const weight = manifest?.weights.find((w) => w.name === name);
-  const schedule = weight && scheduleOf(manifest, weight);
-  if (!weight || !schedule) return null;
-  const tolerance = Math.max(TOLERANCE, grain(weight));
-  return { parts: [{ size: weight.size, schedule }], tolerance };
+/** Whether any weight has a schedule, also one whose target the log doesn't tell. */
+export function isScheduled(manifest: Manifest): boolean {
+  return manifest.weights.some((weight) => scheduleOf(manifest, weight) !== null);
 }
 
-/** The plan of `sparsity_total/pruned`: all weights that have a schedule. */
+/** A schedule that Python could not evaluate has no target to hold anything against. */
+function isKnown({ target }: Schedule): boolean {
+  return target.step.length > 0 && target.value.every(Number.isFinite);
+}
+
+/** Differences of a weight up to this are no deviation, whether it has a schedule or not. */
+export function toleranceOf(weight: Weight | undefined): number {
+  return weight ? Math.max(TOLERANCE, grain(weight)) : TOLERANCE;
+}
+
+/** The plan of one weight; null where the run configures none, or the log doesn't tell it. */
+export function weightPlan(manifest: Manifest | null, name: string): Plan | null {
+  const weight = manifest?.weights.find((w) => w.name === name);
+  return weight ? planOf(manifest, weight) : null;
+}
+
+export function planOf(manifest: Manifest | null, weight: Weight): Plan | null {
+  const schedule = scheduleOf(manifest, weight);
+  if (!schedule || !isKnown(schedule)) return null;
+  return { parts: [{ size: weight.size, schedule }], tolerance: toleranceOf(weight) };
+}
+
+/** The plan of `sparsity_total/pruned`: all weights that have a schedule; null if one isn't told. */
 export function totalPlan(manifest: Manifest | null): Plan | null {
   const bySchedule = new Map<Schedule, number>();
   let size = 0;
   for (const weight of manifest?.weights ?? []) {
     const schedule = scheduleOf(manifest, weight);
     if (!schedule) continue;
+    if (!isKnown(schedule)) return null;
     bySchedule.set(schedule, (bySchedule.get(schedule) ?? 0) + weight.size);
     size += weight.size;
   }
@@ -187,8 +206,9 @@ export interface Frame {
   frequency: number;
 }
 
-export function framesOf(plan: Plan): Frame[] {
-  return plan.parts.flatMap(({ schedule }) =>
+/** Those of each schedule. */
+export function framesOf(plan: Plan): Frame[][] {
+  return plan.parts.map(({ schedule }) =>
     phasesOf(schedule).map((phase) => ({
       begin: phase.begin_step,
       end: phase.end_step,

@@ -1,6 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { manifest, run, weight } from "./fixtures";
-import { changedRuns, chooseMetric, chooseRuns, matches, stepDomain, weightsOf } from "./selection";
+import {
+  changedReports,
+  changedRuns,
+  chooseMetric,
+  chooseRuns,
+  matches,
+  stepDomain,
+  weightsOf,
+} from "./selection";
 
 const ten = Array.from({ length: 10 }, (_, i) => run(`r${i}`, { last_wall_time: i }));
 
@@ -47,6 +55,19 @@ it("the metric is the one wished for, else the most telling", () => {
   expect(chooseMetric(["loss", "val_loss"], "mae")).toBe("val_loss");
   expect(chooseMetric(["mae"], null)).toBe("mae");
   expect(chooseMetric([], null)).toBeNull();
+});
+
+it("a report counts as changed when it was made anew, came, or went", () => {
+  const made = (compression: number | undefined) => [
+    run("a", { reports: { sensitivity: 1, ...(compression && { compression }) } }),
+  ];
+  const changed = (before: number | undefined, after: number | undefined) =>
+    changedReports("compression", made(before), made(after)).size;
+  expect([changed(1, 1), changed(1, 2), changed(undefined, 1), changed(1, undefined)]).toEqual([
+    0, 1, 1, 1,
+  ]);
+  expect(changedReports("sensitivity", made(1), made(2)).size).toBe(0);
+  expect(changedReports("compression", made(1), []).size).toBe(1);
 });
 
 it("charts span all that is trained or planned", () => {

@@ -1,4 +1,4 @@
-import type { Run } from "./types";
+import type { ReportKind, Run } from "./types";
 
 /** More curves than hues can't be told apart, so that many are shown to begin with. */
 export const SHOWN_BY_DEFAULT = 8;
@@ -36,6 +36,17 @@ export function changedRuns(before: readonly Run[], after: readonly Run[]): Set<
   }
   for (const gone of seen.keys()) changed.add(gone);
   return changed;
+}
+
+/** Runs whose report of a kind was made anew, or that have no more. */
+export function changedReports(
+  kind: ReportKind,
+  before: readonly Run[],
+  after: readonly Run[],
+): Set<string> {
+  const now = new Map(after.map(({ run, reports }) => [run, reports?.[kind]]));
+  const changed = before.filter(({ run, reports }) => now.get(run) !== reports?.[kind]);
+  return new Set(changed.map(({ run }) => run));
 }
 
 export interface WeightRow {

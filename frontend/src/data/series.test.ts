@@ -1,13 +1,14 @@
+import { computed, effect } from "@preact/signals";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { matchAnswer } from "./api";
-import { points } from "./fixtures";
+import { logged } from "./fixtures";
 import { SeriesCache } from "./series";
-import type { Points, SeriesKey } from "./types";
+import type { Logged, SeriesKey } from "./types";
 
 interface Call {
   keys: readonly SeriesKey[];
   signal: AbortSignal;
-  answer: (value: Points | null) => Promise<void>;
+  answer: (value: Logged | null) => Promise<void>;
   fail: () => Promise<void>;
 }
 
@@ -46,8 +47,8 @@ describe("the series cache", () => {
     await frame();
     expect(calls.map((call) => call.keys.length)).toEqual([2]);
     expect(cache.get(key("x"))).toBeUndefined();
-    await calls[0]?.answer(points([1, 0.5]));
-    expect(cache.get(key("x"))).toEqual(points([1, 0.5]));
+    await calls[0]?.answer(logged([1, 0.5, 0]));
+    expect(cache.get(key("x"))).toEqual(logged([1, 0.5, 0]));
     cache.want([key("x")]);
     await frame();
     expect(calls.length).toBe(1);
@@ -67,16 +68,30 @@ describe("the series cache", () => {
   it("fetches changed runs again, keeps showing the old curve, and drops late answers", async () => {
     cache.want([key("x"), key("x", "b")]);
     await frame();
-    await calls[0]?.answer(points([1, 0.1]));
+    await calls[0]?.answer(logged([1, 0.1, 0]));
     cache.invalidate(new Set(["a"]));
     await frame();
     expect(calls[1]?.keys).toEqual([key("x")]);
-    expect(cache.get(key("x"))).toEqual(points([1, 0.1]));
+    expect(cache.get(key("x"))).toEqual(logged([1, 0.1, 0]));
     cache.invalidate(new Set(["a"]));
     await frame();
-    await calls[2]?.answer(points([3, 0.3]));
-    await calls[1]?.answer(points([2, 0.2]));
-    expect(cache.get(key("x"))).toEqual(points([3, 0.3]));
+    expect(calls[1]?.signal.aborted).toBe(true);
+    await calls[2]?.answer(logged([3, 0.3, 0]));
+    await calls[1]?.answer(logged([2, 0.2, 0]));
+    expect(cache.get(key("x"))).toEqual(logged([3, 0.3, 0]));
+  });
+
+  it("lets a request go on that still has to answer for another run", async () => {
+    cache.want([key("x"), key("x", "b")]);
+    await frame();
+    cache.invalidate(new Set(["a"]));
+    await frame();
+    expect(calls[0]?.signal.aborted).toBe(false);
+    await calls[0]?.answer(logged([1, 0.1, 0]));
+    expect(cache.get(key("x", "b"))).toEqual(logged([1, 0.1, 0]));
+    expect(cache.get(key("x"))).toBeUndefined();
+    await calls[1]?.answer(logged([2, 0.2, 0]));
+    expect(cache.get(key("x"))).toEqual(logged([2, 0.2, 0]));
   });
 
   it("says what failed, and tries again when asked to", async () => {
@@ -90,6 +105,27 @@ describe("the series cache", () => {
     expect(cache.error.value).toBeNull();
     expect(cache.get(key("x"))).toBeNull();
   });
+
+  it("fetches what it let go of again, for who looked at it before", async () => {
+    const seen = computed(() => cache.get(key("first")));
+    const stop = effect(() => void seen.value);
+    const release = cache.want([key("first")]);
+    await frame();
+    await calls[0]?.answer(logged([1, 0.1, 0]));
+    release();
+    expect(seen.value).toEqual(logged([1, 0.1, 0]));
+    const others = Array.from({ length: 1600 }, (_, i) => key(`other ${i}`));
+    const releaseOthers = cache.want(others);
+    await frame();
+    for (const call of calls.slice(1)) await call.answer(logged([1, 0.5, 0]));
+    releaseOthers();
+    expect(seen.value).toBeUndefined();
+    cache.want([key("first")]);
+    await frame();
+    await calls.at(-1)?.answer(logged([2, 0.2, 0]));
+    expect(seen.value).toEqual(logged([2, 0.2, 0]));
+    stop();
+  });
 });
 
 it("an answer is matched by run and tag, and a missing tag is no failure", () => {
@@ -98,11 +134,11 @@ it("an answer is matched by run and tag, and a missing tag is no failure", () =>
     { run: "a", tag: "gone" },
   ];
   const answer = {
-    axes: [{ step: [1, 2], wall_time: [0, 0] }],
+    axes: [{ step: [1, 2], wall_time: [7, 8.5] }],
     series: [
       { run: "a", tag: "gone", error: "no such tag" },
       { run: "a", tag: "x", axis: 0, value: [0.5, null] },
     ],
   };
-  expect(matchAnswer(keys, answer)).toEqual([points([1, 0.5], [2, null]), null]);
+  expect(matchAnswer(keys, answer)).toEqual([logged([1, 0.5, 7], [2, null, 8.5]), null]);
 });

@@ -1,47 +1,53 @@
 import { type Signal, signal, batch as together } from "@preact/signals";
-import { fetchSeries, keyOf } from "./api";
-import type { Points, SeriesKey } from "./types";
+import { keyOf } from "./api";
+import type { Logged, SeriesKey } from "./types";
 
 /** undefined: on its way; null: not in the log. */
-export type Loaded = Points | null | undefined;
+export type Loaded<T = Logged> = T | null | undefined;
 
-interface Entry {
+interface Entry<T> {
   key: SeriesKey;
-  loaded: Signal<Loaded>;
+  loaded: Signal<Loaded<T>>;
   /** How many places on the page show it now. */
   wanted: number;
   fresh: boolean;
-  batch: Batch | null;
+  batch: Batch<T> | null;
 }
 
-interface Batch {
-  entries: Entry[];
+interface Batch<T> {
+  entries: Entry<T>[];
   abort: AbortController;
 }
 
-type Fetch = typeof fetchSeries;
+/** An answer for each key in the same order; null where there is none (any more). */
+type Fetch<T> = (
+  keys: readonly SeriesKey[],
+  points: number,
+  signal: AbortSignal,
+) => Promise<(T | null)[]>;
 
 /** Series in one request: small enough that the first charts stand early. */
 const BATCH = 400;
-/** Entries kept beyond those on the page, so that scrolling back costs nothing. */
+/** Series with points that are kept, so that scrolling back costs nothing. */
 const KEPT = 1500;
 
 /**
- * Series that are fetched while something on the page wants them: requests that are made within
- * one frame travel together, and are aborted when nobody wants their answer any more.
+ * Series, or whatever else a run has under a name, that are fetched while something on the page
+ * wants them: requests that are made within one frame travel together, and are aborted when nobody
+ * wants their answer any more.
  */
-export class SeriesCache {
+export class SeriesCache<T = Logged> {
   readonly error = signal<string | null>(null);
-  private entries = new Map<string, Entry>();
+  private entries = new Map<string, Entry<T>>();
   private timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(
     private readonly points: number,
-    private readonly fetch: Fetch = fetchSeries,
+    private readonly fetch: Fetch<T>,
   ) {}
 
   /** Reading it inside a component or an effect subscribes to the arrival. */
-  get(key: SeriesKey): Loaded {
+  get(key: SeriesKey): Loaded<T> {
     return this.entry(key).loaded.value;
   }
 
@@ -55,18 +61,21 @@ export class SeriesCache {
       if (released) return;
       released = true;
       for (const entry of entries) entry.wanted--;
-      this.abortUnwanted(entries);
+      abortUnneeded(new Set(entries.map((entry) => entry.batch)));
       this.evict();
     };
   }
 
   /** Marks these runs' series as outdated; those on the page are fetched again. */
   invalidate(runs: ReadonlySet<string>): void {
+    const stale = new Set<Batch<T> | null>();
     for (const entry of this.entries.values()) {
       if (!runs.has(entry.key.run)) continue;
+      stale.add(entry.batch);
       entry.fresh = false;
       entry.batch = null;
     }
+    abortUnneeded(stale);
     this.schedule();
   }
 
@@ -76,7 +85,7 @@ export class SeriesCache {
     this.schedule();
   }
 
-  private entry(key: SeriesKey): Entry {
+  private entry(key: SeriesKey): Entry<T> {
     const id = keyOf(key);
     let entry = this.entries.get(id);
     if (!entry) {
@@ -98,8 +107,8 @@ export class SeriesCache {
     for (let i = 0; i < waiting.length; i += BATCH) void this.run(waiting.slice(i, i + BATCH));
   }
 
-  private async run(entries: Entry[]): Promise<void> {
-    const batch: Batch = { entries, abort: new AbortController() };
+  private async run(entries: Entry<T>[]): Promise<void> {
+    const batch: Batch<T> = { entries, abort: new AbortController() };
     for (const entry of entries) entry.batch = batch;
     const keys = entries.map((entry) => entry.key);
     try {
@@ -122,17 +131,23 @@ export class SeriesCache {
     }
   }
 
-  private abortUnwanted(released: readonly Entry[]): void {
-    for (const batch of new Set(released.map((entry) => entry.batch))) {
-      if (batch?.entries.every((entry) => entry.wanted === 0)) batch.abort.abort();
-    }
-  }
-
+  /** Lets go of points, not of entries: what shows them is told by the entry's signal alone. */
   private evict(): void {
-    if (this.entries.size <= KEPT) return;
-    for (const [id, entry] of this.entries) {
-      if (this.entries.size <= KEPT) return;
-      if (entry.wanted === 0) this.entries.delete(id);
-    }
+    const held = [...this.entries.values()].filter(({ loaded }) => loaded.peek());
+    const spare = held.filter(({ wanted }) => wanted === 0);
+    together(() => {
+      for (const entry of spare.slice(0, Math.max(0, held.length - KEPT))) {
+        entry.fresh = false;
+        entry.loaded.value = undefined;
+      }
+    });
+  }
+}
+
+/** Ends the requests whose answer nobody wants, or a newer one will give. */
+function abortUnneeded<T>(batches: ReadonlySet<Batch<T> | null>): void {
+  for (const batch of batches) {
+    const needed = batch?.entries.some((entry) => entry.batch === batch && entry.wanted > 0);
+    if (needed === false) batch?.abort.abort();
   }
 }

@@ -17,10 +17,14 @@ export function recall(key: string): unknown {
 }
 
 /** The entries of a remembered object whose values pass `is`. */
-export function recallRecord<T>(key: string, is: (value: unknown) => value is T) {
+export function recallRecord<T>(
+  key: string,
+  is: (value: unknown) => value is T,
+): Record<string, T> {
   const stored = recall(key);
-  const record: Record<string, T> = {};
-  if (stored === null || typeof stored !== "object") return record;
-  for (const [name, value] of Object.entries(stored)) if (is(value)) record[name] = value;
-  return record;
+  if (stored === null || typeof stored !== "object") return {};
+  // Not by assignment: a run may be called "__proto__".
+  return Object.fromEntries(
+    Object.entries(stored).filter((entry): entry is [string, T] => is(entry[1])),
+  );
 }

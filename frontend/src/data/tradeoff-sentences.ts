@@ -24,13 +24,13 @@ import {
 
 const stop = plain(".");
 
-function toleranceText({ amount, unit }: Tolerance): string {
+export function toleranceText({ amount, unit }: Tolerance): string {
   if (unit === "percent") return `${formatNumber(amount)}\u2009%`;
   return amount === 1 ? "1 point" : `${formatNumber(amount)} points`;
 }
 
 /** "0.43 points better", "12.5 % better": how far `a` is from `b`, without a sign. */
-function distance(metric: string, a: number, b: number): string {
+export function distance(metric: string, a: number, b: number): string {
   const between = Math.abs(a - b);
   if (isShareMetric(metric)) return `${formatDifference(metric, between).replace("+", "")} points`;
   if (b === 0) return formatNumber(between);
@@ -43,6 +43,8 @@ export interface About {
   prunes: boolean;
   /** More steps are planned than there are. */
   training: boolean;
+  /** That the last value is not finite was said elsewhere. */
+  told?: boolean;
 }
 
 /** What became of the metric of one run. Parts are joined without further spaces. */
@@ -61,7 +63,7 @@ export function sentenceOf(
     if (!about.prunes) return [plain(`step ${step}, without pruning`)];
     return [strong(formatShare(sample.sparsity)), plain(` sparsity (step ${step})`)];
   };
-  const cut = trail.final === null ? [plain(" Its last value is not finite.")] : [];
+  const cut = trail.final === null && !about.told ? [plain(" Its last value is not finite.")] : [];
   if (trail.samples.length === 1) {
     return [
       plain(`${metric} has one value: `),

@@ -1,6 +1,6 @@
 import { TAG_PREFIXES, TOTAL_TAGS } from "../names";
 import { isShareMetric } from "./format";
-import { totalPlan } from "./schedule";
+import { isScheduled } from "./schedule";
 import type { Points, Run } from "./types";
 
 /** What sparsity cost: a metric over the sparsity that the model had at the same step. */
@@ -25,7 +25,7 @@ export function isBetter(a: number, b: number, better: Better): boolean {
 export function totalOf(run: Run): "logged" | "zero" | "unknown" {
   const name = TOTAL_TAGS.pruned.slice(TAG_PREFIXES.sparsity_total.length);
   if (run.tags.sparsity_total?.includes(name)) return "logged";
-  const dense = run.manifest ? totalPlan(run.manifest) === null : !run.tags.sparsity?.length;
+  const dense = run.manifest ? !isScheduled(run.manifest) : !run.tags.sparsity?.length;
   return dense ? "zero" : "unknown";
 }
 
@@ -220,7 +220,8 @@ export function valueRange(
   return { all, focus };
 }
 
-function extent(values: readonly number[]): [number, number] {
+/** The lowest and the highest. */
+export function extent(values: readonly number[]): [number, number] {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const value of values) {
     if (value < low) low = value;

@@ -1,4 +1,4 @@
-/** What the two routes answer, under the names they have in the event files. */
+/** What the routes answer, under the names they have in the event files. */
 
 export type Category =
   | "sparsity"
@@ -16,7 +16,11 @@ export interface Run {
   tags: Partial<Record<Category, string[]>>;
   last_step: number | null;
   last_wall_time: number | null;
+  /** When each was made, in seconds since 1970. */
+  reports?: Partial<Record<ReportKind, number>>;
 }
+
+export type ReportKind = "compression" | "sensitivity";
 
 export interface Manifest {
   format_version: string;
@@ -70,6 +74,12 @@ export interface Schedule extends Phase {
 export interface Points {
   step: number[];
   value: (number | null)[];
+}
+
+/** Points as they come from a log. */
+export interface Logged extends Points {
+  /** When each was written, in seconds since 1970. */
+  wall_time: number[];
 }
 
 export interface SeriesKey {

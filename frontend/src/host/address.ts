@@ -16,17 +16,34 @@ export function readAddress(): Params {
   return paramsOf(host().location.hash);
 }
 
+/** Browsers refuse more than a hundred changes of the address in ten seconds. */
+const EVERY_MS = 120;
+
 /** Keeps the address in step with the page, and the page with an address that the user changes. */
 export function followAddress(state: () => Params, accept: (params: Params) => void): void {
   const { history, location } = host();
   let written = JSON.stringify(readAddress());
-  effect(() => {
+  let waiting = false;
+  let last = 0;
+  const write = () => {
     const params = state();
-    const text = JSON.stringify(params);
-    if (text === written) return;
-    written = text;
+    written = JSON.stringify(params);
+    last = Date.now();
     // Replaced, not pushed: "back" leaves the tab and doesn't undo each click in it.
     history.replaceState(history.state, "", withParams(location.hash, params));
+  };
+  effect(() => {
+    if (JSON.stringify(state()) === written || waiting) return;
+    const wait = last + EVERY_MS - Date.now();
+    if (wait <= 0) {
+      write();
+      return;
+    }
+    waiting = true;
+    setTimeout(() => {
+      waiting = false;
+      write();
+    }, wait);
   });
   host().addEventListener("hashchange", () => {
     const params = readAddress();
@@ -34,9 +51,10 @@ export function followAddress(state: () => Params, accept: (params: Params) => v
   });
 }
 
-/** The tab's own address as a link. */
-export function addressLink(): string {
-  return host().location.href;
+/** A link that shows exactly this, whatever its reader had last. */
+export function linkTo(params: Params): string {
+  const { location } = host();
+  return new URL(withParams(location.hash, params), location.href).href;
 }
 
 function isOurs(hash: string): boolean {

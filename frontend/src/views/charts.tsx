@@ -51,10 +51,10 @@ export function TotalChart() {
           look={TOTAL_LOOK}
           format={formatShare}
         >
-          {(rows, { step, chart }) => (
+          {(rows, { at, chart }) => (
             <div class="large">
               {chart}
-              <ScheduleReadout rows={rows} step={step} format={formatShare} />
+              <ScheduleReadout rows={rows} at={at} format={formatShare} />
             </div>
           )}
         </StepFigure>
@@ -91,10 +91,10 @@ export function MetricChart() {
         smoothing={smoothing}
         format={format}
       >
-        {(rows, { step, chart }) => (
+        {(rows, { at, chart }) => (
           <div class="large">
             {chart}
-            <ValueReadout rows={rows} step={step} format={format} />
+            <ValueReadout rows={rows} at={at} format={format} />
           </div>
         )}
       </StepFigure>
@@ -180,7 +180,7 @@ export function WeightChart({ weight: name, large = false }: { weight: string; l
       look={large ? TOTAL_LOOK : WEIGHT_LOOK}
       format={formatShare}
     >
-      {(rows, { step, chart }) => (
+      {(rows, { at, chart }) => (
         <>
           <div class="title">
             <span class="name" title={name}>
@@ -192,7 +192,7 @@ export function WeightChart({ weight: name, large = false }: { weight: string; l
           {large ? (
             <div class="large">
               {chart}
-              <ScheduleReadout rows={rows} step={step} format={formatShare} />
+              <ScheduleReadout rows={rows} at={at} format={formatShare} />
             </div>
           ) : (
             chart

@@ -1,18 +1,29 @@
 import { useComputed } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { Chart } from "../charts/chart";
-import { type ChartLook, type ChartModel, pointsIn } from "../charts/model";
+import type { ChartLook, ChartModel } from "../charts/model";
 import type { StepChart } from "../charts/step-chart";
 import { useVisible } from "../charts/use-visible";
 import { differenceTo } from "../data/compare";
 import { formatDifference, formatStep, isShareMetric, NONE } from "../data/format";
-import { readingAt } from "../data/readout";
-import { framesOf, totalPlan } from "../data/schedule";
-import { cursor, domain, metricTag, runColor, series } from "../data/store";
+import { totalPlan } from "../data/schedule";
+import {
+  axis,
+  clockKeys,
+  cursor,
+  metricTag,
+  placesOf,
+  runColor,
+  runMark,
+  series,
+} from "../data/store";
+import { placeWords } from "../data/time";
 import { betterOf } from "../data/tradeoff";
 import type { Run } from "../data/types";
+import { axisParts, endOf, rowAt, scheduleParts } from "./chart-parts";
 import { comparedRuns } from "./compared-runs";
-import type { FigureRow } from "./figure";
+import { FocusNote, useFocus } from "./focus";
+import { CHART_HELP } from "./help";
 import { MetricChoice } from "./metric-choice";
 import { Name } from "./name";
 import { ValueReadout } from "./readout";
@@ -20,9 +31,11 @@ import { moveCursor } from "./step-keys";
 import { LineSwatch } from "./swatch";
 import { useWanted } from "./use-wanted";
 
+/** No difference is in sight, always. */
+const HOLD = [0];
 const LOOK: ChartLook = { axisWidth: 52, unit: "number", ticks: null };
 
-/** The metric minus the baseline's, on the step axis that all charts share. */
+/** The metric minus the baseline's, on the axis that all charts share. */
 export function DifferenceChart({ base, name }: { base: Run; name: string }) {
   const element = useRef<HTMLElement>(null);
   const chart = useRef<StepChart | null>(null);
@@ -36,7 +49,10 @@ export function DifferenceChart({ base, name }: { base: Run; name: string }) {
   const logging = useComputed(() =>
     comparedRuns().filter((run) => run.tags.metrics?.includes(name)),
   );
-  useWanted(series, visible, () => logging.value.map((run) => ({ run: run.run, tag })));
+  useWanted(series, visible, () => {
+    const all = logging.value;
+    return [...all.map(({ run }) => ({ run, tag })), ...clockKeys(all)];
+  });
   const curves = useComputed(() => {
     const reference = series.get({ run: base.run, tag });
     return logging.value.map((run) => {
@@ -44,32 +60,37 @@ export function DifferenceChart({ base, name }: { base: Run; name: string }) {
       const difference = points && reference ? differenceTo(points, reference) : null;
       const value = difference?.value.map((v) => (v === null ? null : v * scale)) ?? [];
       const arrived = points !== undefined && reference !== undefined;
-      return { run, arrived, points: difference && { ...difference, value } };
+      return { run, arrived, points: points && difference && { ...points, value } };
     });
   });
-  const model = useComputed<ChartModel>(() => ({
-    curves: curves.value.flatMap(({ run, points }) =>
-      points ? [{ run: run.run, color: runColor(run), points }] : [],
-    ),
-    targets: [],
-    frames: logging.value.flatMap((run) => {
-      const plan = totalPlan(run.manifest);
-      return plan ? framesOf(plan) : [];
+  const others = useComputed(() =>
+    curves.value.flatMap(({ run, points }) => (points && run !== base ? [points] : [])),
+  );
+  const focus = useFocus(others, HOLD);
+  // Apart from what follows the zoom.
+  const placed = useComputed(() =>
+    curves.value.flatMap(({ run, points }) => {
+      const places = points && placesOf(run, points);
+      if (!points || !places) return [];
+      return [{ run: run.run, color: runColor(run), mark: runMark(run), points, places }];
     }),
-    domain: domain.value,
+  );
+  const model = useComputed<ChartModel>(() => ({
+    curves: placed.value,
+    complete: curves.value.every(({ arrived }) => arrived),
+    targets: [],
+    schedules: logging.value.flatMap((run) =>
+      scheduleParts({ run, color: runColor(run), plan: totalPlan(run.manifest) }),
+    ),
+    ...axisParts(),
+    range: focus.range.value,
   }));
 
   const at = visible ? cursor.value : null;
-  const rows: FigureRow[] = curves.value
+  const rows = curves.value
     .filter(({ run }) => run !== base)
-    .map(({ run, arrived, points }) => {
-      const reading = readingAt(points, null, at);
-      return { run, color: runColor(run), arrived, reading };
-    });
-  const ends = rows.flatMap(({ reading }) => reading.point?.step ?? []);
-  const step = at ?? (ends.length > 0 ? Math.max(...ends) : null);
-  const drawn = visible && curves.value.every(({ arrived }) => arrived);
-
+    .map(({ run, points }) => rowAt({ run, color: runColor(run), plan: null }, points, at));
+  const place = at ?? endOf(rows);
   const reference = series.get({ run: base.run, tag });
   const until = reference?.step.at(-1);
   const beyond = curves.value.some(
@@ -100,21 +121,24 @@ export function DifferenceChart({ base, name }: { base: Run; name: string }) {
           class="figure difference-chart"
           // biome-ignore lint/a11y/noNoninteractiveTabindex: without focus there are no arrow keys
           tabIndex={0}
-          aria-label={`${name} minus that of ${base.name}${step === null ? "" : `; at step ${formatStep(step)}`}: ${said.join("; ")}`}
+          aria-describedby={CHART_HELP}
+          aria-label={`${name} minus that of ${base.name}${place === null ? "" : `; at ${placeWords(axis.value, place)}`}: ${said.join("; ")}`}
           data-chart="difference"
-          data-points={drawn ? pointsIn(model.value) : undefined}
-          onKeyDown={(event) => moveCursor(event, chart.current?.steps() ?? [])}
+          onKeyDown={(event) => moveCursor(event, chart.current?.places() ?? [])}
           onBlur={() => {
             cursor.value = null;
           }}
         >
           <div class="large">
-            {visible ? <Chart model={model} look={LOOK} chart={chart} /> : <div class="chart" />}
             <div>
-              <ValueReadout rows={rows} step={step} format={format} />
+              {visible ? <Chart model={model} look={LOOK} chart={chart} /> : <div class="chart" />}
+              <FocusNote focus={focus} />
+            </div>
+            <div>
+              <ValueReadout rows={rows} at={place} format={format} />
               <div class="reading quiet">
                 <span class="name">
-                  <LineSwatch color={runColor(base)} />
+                  <LineSwatch color={runColor(base)} mark={runMark(base)} />
                   <Name text={base.name} />
                 </span>
                 <span class="value">baseline</span>

@@ -15,7 +15,7 @@ import {
   formatStep,
   NONE,
 } from "../data/format";
-import { metrics, runColor } from "../data/store";
+import { metrics, runColor, runMark } from "../data/store";
 import type { Run } from "../data/types";
 import { Name } from "./name";
 import { SortHead } from "./sort-head";
@@ -48,7 +48,7 @@ export function CompareTable({ rows, base }: { rows: readonly CompareRow[]; base
         )}
       </h2>
       <div class="scrolling">
-        <table class={base ? "with-baseline" : undefined}>
+        <table aria-label="Final values" class={base ? "with-baseline" : undefined}>
           <thead>
             <tr>
               {head("run", "Run", false)}
@@ -85,7 +85,7 @@ function Row({
     <tr data-compare={run.run} class={base === row ? "base" : undefined}>
       <th scope="row" title={run.name}>
         <span class="run">
-          <LineSwatch color={runColor(run)} />
+          <LineSwatch color={runColor(run)} mark={runMark(run)} />
           <Name text={run.name} />
           {base === row && <span class="quiet">baseline</span>}
         </span>

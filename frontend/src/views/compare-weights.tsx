@@ -3,7 +3,7 @@ import { weightDifferences } from "../data/compare";
 import { formatPoints, formatShare, formatStep } from "../data/format";
 import { matches } from "../data/selection";
 import { lastPoint } from "../data/status";
-import { latest, runColor, sparsityTag, weightFilter } from "../data/store";
+import { latest, runColor, runMark, sparsityTag, weightFilter } from "../data/store";
 import type { Run } from "../data/types";
 import { comparedRuns } from "./compared-runs";
 import { Name } from "./name";
@@ -61,7 +61,7 @@ export function WeightDifferences({ base }: { base: Run }) {
               </span>
               {several && (
                 <span class="name quiet" title={byRun.get(run)?.name}>
-                  <LineSwatch color={color} />
+                  <LineSwatch color={color} mark={runMark(byRun.get(run) ?? base)} />
                   <Name text={byRun.get(run)?.name ?? run} />
                 </span>
               )}

@@ -3,7 +3,7 @@ import { useRef } from "preact/hooks";
 import { useVisible } from "../charts/use-visible";
 import { againstBaseline, type CompareRow, compareRow, orderMetrics } from "../data/compare";
 import { statusOf } from "../data/status";
-import { baseline, latest, metric, metrics, metricTag, sparsityTag } from "../data/store";
+import { baseline, latest, lookedAt, metric, metrics, metricTag, sparsityTag } from "../data/store";
 import type { Run, SeriesKey } from "../data/types";
 import { TOTAL_TAGS } from "../names";
 import { MetricChart } from "./charts";
@@ -28,11 +28,16 @@ function latestKeys(run: Run): SeriesKey[] {
 
 function rowOf(run: Run, names: readonly string[]): CompareRow {
   const last = (tag: string) => latest.get({ run: run.run, tag });
-  const status = statusOf(run, {
-    total: last(TOTAL_TAGS.pruned),
-    latest: (weight) => last(sparsityTag(weight)),
-    history: () => undefined,
-  });
+  const status = statusOf(
+    run,
+    {
+      total: last(TOTAL_TAGS.pruned),
+      latest: (weight) => last(sparsityTag(weight)),
+      history: () => undefined,
+      metric: (name) => last(metricTag(name)),
+    },
+    lookedAt.value,
+  );
   return compareRow(run, status, names, (name) => last(metricTag(name)));
 }
 

@@ -1,7 +1,7 @@
 import type { ReadonlySignal } from "@preact/signals";
 import type { RefObject } from "preact";
 import type { ChartModel } from "../charts/model";
-import { pictureOf, save } from "../charts/picture";
+import { type LegendEntry, pictureOf, save } from "../charts/picture";
 import { fileName, toCsv } from "../data/csv";
 import { runs } from "../data/store";
 
@@ -15,29 +15,61 @@ interface Props {
 export function FigureTools({ subject, figure, model }: Props) {
   const named = () => {
     const names = new Map(runs.value.map(({ run, name }) => [run, name]));
-    return model.value.curves.map(({ run, color, points }) => ({
+    return model.value.curves.map(({ run, color, mark, points, places }) => ({
       name: names.get(run) ?? run,
       color,
+      mark,
       points,
+      places,
     }));
   };
+  return (
+    <Tools
+      subject={subject}
+      canvas={() => figure.current?.querySelector("canvas")}
+      legend={named}
+      table={() => toCsv(named(), model.value.axis)}
+    />
+  );
+}
+
+/** Colours of the stylesheet. */
+interface Look {
+  page: string;
+  ink: string;
+  tick: string;
+}
+
+interface ToolsProps {
+  subject: string;
+  /** What the picture is of; without it there is only a table. */
+  canvas?: (look: Look) => HTMLCanvasElement | null | undefined;
+  legend?: () => LegendEntry[];
+  /** CSV. */
+  table: () => string;
+}
+
+export function Tools({ subject, canvas, legend = () => [], table }: ToolsProps) {
   const savePicture = async () => {
-    const canvas = figure.current?.querySelector("canvas");
-    if (!canvas) return;
     const style = getComputedStyle(document.documentElement);
-    const [page, ink] = [style.getPropertyValue("--page"), style.getPropertyValue("--ink")];
-    const picture = await pictureOf(canvas, subject, named(), { page, ink });
+    const ink = (name: string) => style.getPropertyValue(name);
+    const look = { page: ink("--page"), ink: ink("--ink"), tick: ink("--tick") };
+    const drawn = canvas?.(look);
+    const picture = drawn && (await pictureOf(drawn, subject, legend(), look));
     if (picture) save(picture, fileName(subject, "png"));
-  };
-  const saveTable = () => {
-    save(new Blob([toCsv(named())], { type: "text/csv" }), fileName(subject, "csv"));
   };
   return (
     <div class="figure-tools">
-      <button type="button" class="link" onClick={() => void savePicture()}>
-        PNG<span class="hidden"> of {subject}</span>
-      </button>
-      <button type="button" class="link" onClick={saveTable}>
+      {canvas && (
+        <button type="button" class="link" onClick={() => void savePicture()}>
+          PNG<span class="hidden"> of {subject}</span>
+        </button>
+      )}
+      <button
+        type="button"
+        class="link"
+        onClick={() => save(new Blob([table()], { type: "text/csv" }), fileName(subject, "csv"))}
+      >
         CSV<span class="hidden"> of {subject}</span>
       </button>
     </div>

@@ -2,16 +2,29 @@ import { useComputed } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { Chart } from "../charts/chart";
-import { type ChartLook, type ChartModel, pointsIn } from "../charts/model";
+import type { ChartLook, ChartModel } from "../charts/model";
 import type { StepChart } from "../charts/step-chart";
 import { useVisible } from "../charts/use-visible";
-import { count, formatStep } from "../data/format";
-import { type Reading, readingAt, textOfReading } from "../data/readout";
-import { framesOf, type Plan, targetCurve } from "../data/schedule";
+import { count } from "../data/format";
+import { type Reading, textOfReading } from "../data/readout";
+import type { Plan } from "../data/schedule";
 import { smoothed } from "../data/smooth";
-import { cursor, domain, runColor, series, shownRuns } from "../data/store";
+import {
+  axis,
+  clockKeys,
+  cursor,
+  placesOf,
+  runColor,
+  runMark,
+  series,
+  shownRuns,
+} from "../data/store";
+import { placeWords } from "../data/time";
 import type { Run } from "../data/types";
+import { axisParts, endOf, rowAt, scheduleParts, targetParts } from "./chart-parts";
 import { FigureTools } from "./figure-tools";
+import { FocusNote, useFocus } from "./focus";
+import { CHART_HELP } from "./help";
 import { moveCursor } from "./step-keys";
 import { useWanted } from "./use-wanted";
 
@@ -32,7 +45,7 @@ export interface FigureProps {
   smoothing?: number;
   children: (
     rows: FigureRow[],
-    figure: { step: number | null; chart: ComponentChildren },
+    figure: { at: number | null; chart: ComponentChildren },
   ) => ComponentChildren;
 }
 
@@ -41,6 +54,8 @@ export interface FigureRow {
   color: string;
   arrived: boolean;
   reading: Reading;
+  /** Where on the axis its point is. */
+  place: number | null;
 }
 
 export function StepFigure(props: FigureProps) {
@@ -52,57 +67,81 @@ export function StepFigure(props: FigureProps) {
   const sources = useComputed(() =>
     shownRuns.value.filter(has).map((run) => ({ run, color: runColor(run), plan: planOf(run) })),
   );
-  const model = useComputed<ChartModel>(() => {
+  const measured = useComputed(() =>
+    kind === "metric"
+      ? sources.value.flatMap(({ run }) => series.get({ run: run.run, tag }) ?? [])
+      : [],
+  );
+  const focus = useFocus(measured);
+  // Apart from what follows the zoom.
+  const placed = useComputed(() => {
     const curves: ChartModel["curves"] = [];
-    const plans: { plan: Plan; color: string }[] = [];
-    for (const { run, color, plan } of sources.value) {
-      if (plan) plans.push({ plan, color });
+    let complete = sources.value.length > 0;
+    for (const { run, color } of sources.value) {
       const points = series.get({ run: run.run, tag });
-      if (!points) continue;
+      const places = points && placesOf(run, points);
+      if (!points || !places) {
+        complete &&= points === null;
+        continue;
+      }
       const drawn = smoothed(points, props.smoothing ?? 0);
-      curves.push({ run: run.run, color, points, drawn });
+      curves.push({ run: run.run, color, mark: runMark(run), points, places, drawn });
     }
-    const drawn = kind === "metric" ? [] : plans;
-    return {
-      curves,
-      targets: drawn.map(({ plan, color }) => ({ color, ...targetCurve(plan, domain.value[1]) })),
-      frames: plans.flatMap(({ plan }) => framesOf(plan)),
-      domain: domain.value,
-    };
+    return { curves, complete };
   });
+  const model = useComputed<ChartModel>(() => ({
+    ...placed.value,
+    targets: kind === "metric" ? [] : sources.value.flatMap(targetParts),
+    schedules: sources.value.flatMap(scheduleParts),
+    ...axisParts(),
+    range: look.log ? undefined : focus.range.value,
+  }));
 
-  useWanted(series, visible, () => sources.value.map(({ run }) => ({ run: run.run, tag })));
+  useWanted(series, visible, () => {
+    const all = sources.value.map(({ run }) => run);
+    return [...all.map(({ run }) => ({ run, tag })), ...clockKeys(all)];
+  });
 
   // Only charts on the screen follow the cursor: of a thousand, that is a dozen.
   const at = visible ? cursor.value : null;
-  const rows: FigureRow[] = sources.value.map(({ run, color, plan }) => {
-    const points = series.get({ run: run.run, tag });
-    const reading = readingAt(points, kind === "metric" ? null : plan, at);
-    return { run, color, arrived: points !== undefined, reading };
+  const rows = sources.value.map((source) => {
+    const plan = kind === "metric" ? null : source.plan;
+    return rowAt({ ...source, plan }, series.get({ run: source.run.run, tag }), at);
   });
-  const ends = rows.flatMap(({ reading }) => reading.point?.step ?? []);
-  const step = at ?? (ends.length > 0 ? Math.max(...ends) : null);
+  const end = endOf(rows);
   const drawn = visible && rows.length > 0 && rows.every((row) => row.arrived);
 
+  const drawing = visible ? (
+    <Chart model={model} look={look} chart={chart} />
+  ) : (
+    <div class="chart" />
+  );
   return (
     <figure
       ref={element}
       class={`figure ${kind}`}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: without focus there are no arrow keys
       tabIndex={0}
-      aria-label={labelOf(subject, rows, step, props.format)}
+      aria-describedby={CHART_HELP}
+      aria-label={labelOf(subject, rows, at ?? end, props.format)}
       data-chart={kind}
       data-weight={weight}
-      data-points={drawn ? pointsIn(model.value) : undefined}
-      data-schedules={drawn ? model.value.targets.length : undefined}
-      onKeyDown={(event) => moveCursor(event, chart.current?.steps() ?? [])}
+      onKeyDown={(event) => moveCursor(event, chart.current?.places() ?? [])}
       onBlur={() => {
         cursor.value = null;
       }}
     >
       {props.children(rows, {
-        step,
-        chart: visible ? <Chart model={model} look={look} chart={chart} /> : <div class="chart" />,
+        at: at ?? end,
+        chart:
+          kind === "metric" ? (
+            <div>
+              {drawing}
+              {!look.log && <FocusNote focus={focus} />}
+            </div>
+          ) : (
+            drawing
+          ),
       })}
       {drawn && <FigureTools subject={subject} figure={element} model={model} />}
     </figure>
@@ -112,15 +151,16 @@ export function StepFigure(props: FigureProps) {
 function labelOf(
   subject: string,
   rows: readonly FigureRow[],
-  step: number | null,
+  at: number | null,
   format: (value: number) => string,
 ): string {
   const runs = count(rows.length, "run");
   const schedule = rows.some((row) => row.reading.plan) ? ", schedule shown" : "";
-  if (step === null) return `${subject}, ${runs}${schedule}`;
+  if (at === null) return `${subject}, ${runs}${schedule}`;
   const said = rows.map(({ run, reading }) => {
     const { measured, target } = textOfReading(reading, format);
     return `${run.name} ${measured}${reading.due ? `, target ${target}` : ""}`;
   });
-  return `${subject}, ${runs}${schedule}; at step ${formatStep(step)}: ${said.join("; ")}`;
+  const where = placeWords(axis.value, at);
+  return `${subject}, ${runs}${schedule}; at ${where}: ${said.join("; ")}`;
 }

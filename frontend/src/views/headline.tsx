@@ -1,17 +1,19 @@
 import { useComputed } from "@preact/signals";
 import { useState } from "preact/hooks";
-import { sentencesOf, summaryOf } from "../data/sentences";
-import { isProblem, type Known, type RunStatus, statusOf } from "../data/status";
-import { latest, metric, series, shownRuns, sparsityTag } from "../data/store";
+import { problemsOf, stateOf, summaryOf } from "../data/sentences";
+import { isProblem, type Known, type RunStatus, statusOf, suspects } from "../data/status";
+import { latest, lookedAt, metric, metricTag, series, shownRuns, sparsityTag } from "../data/store";
 import { totalOf } from "../data/tradeoff";
 import type { Run, SeriesKey } from "../data/types";
-import { TOTAL_TAGS } from "../names";
+import { TAG_PREFIXES, TOTAL_TAGS } from "../names";
 import { firstOf, More, Parts, Who } from "./sentence";
 import { costOf, type Picture, paint } from "./tradeoff-picture";
 import { useWanted } from "./use-wanted";
 
 /** More runs than this are counted until asked for. */
 const SAID = 3;
+/** More problems of a run than this are counted until asked for. */
+const NAMED = 2;
 
 interface Line {
   run: Run;
@@ -22,11 +24,14 @@ interface Line {
 export function Headline() {
   const [all, setAll] = useState(false);
   const lines = useComputed<Line[]>(() => {
-    const said = shownRuns.value.map((run) => ({ run, status: statusOf(run, knownOf(run)) }));
+    const said = shownRuns.value.map((run) => ({
+      run,
+      status: statusOf(run, knownOf(run), lookedAt.value),
+    }));
     return [...said.filter(hasProblem), ...said.filter((line) => !hasProblem(line))];
   });
   const picture = useComputed(() => paint(metric.value));
-  // The last values of all weights, and the whole curve of those that are off schedule.
+  // The last values of all weights, and the whole curves of those with which something is wrong.
   useWanted(latest, true, () => shownRuns.value.flatMap(latestKeys));
   useWanted(series, true, () => shownRuns.value.flatMap(historyKeys));
 
@@ -40,8 +45,9 @@ export function Headline() {
       {said.map(({ run, status }) => (
         <p key={run.run} data-headline={run.run}>
           {!single && <Who run={run} />}
-          <Parts parts={sentencesOf(status)} />
-          <Cost run={run} picture={picture.value} />
+          <Problems status={status} />
+          <Parts parts={stateOf(status)} />
+          <Cost run={run} status={status} picture={picture.value} />
         </p>
       ))}
       {rest.length > 0 && (
@@ -61,14 +67,39 @@ export function Headline() {
   );
 }
 
+/** A sentence for each problem of a run, the first of them to begin with. */
+function Problems({ status }: { status: RunStatus }) {
+  const [all, setAll] = useState(false);
+  const problems = problemsOf(status);
+  const said = all ? problems : firstOf(problems, NAMED);
+  return (
+    <>
+      {said.map((parts, i) => (
+        <span key={i} data-problem="">
+          <Parts parts={parts} />{" "}
+        </span>
+      ))}
+      {said.length < problems.length && (
+        <>
+          <More count={problems.length - said.length} onShow={() => setAll(true)}>
+            {problems.length - said.length === 1 ? " problem" : " problems"}
+          </More>
+          {". "}
+        </>
+      )}
+    </>
+  );
+}
+
 /** What it cost the chosen metric; the charts below have its curve already. */
-function Cost({ run, picture }: { run: Run; picture: Picture | null }) {
+function Cost({ run, status, picture }: Line & { picture: Picture | null }) {
   const row = picture?.rows.find((one) => one.run === run);
   if (!picture || !row?.verdict || totalOf(run) === "zero") return null;
+  const told = status.broken.some((broken) => broken.metric === picture.metric);
   return (
     <span data-cost={run.run}>
       {" "}
-      <Parts parts={costOf(row, picture)} />
+      <Parts parts={costOf(row, picture, told)} />
     </span>
   );
 }
@@ -83,20 +114,35 @@ function hasProblem({ status }: Line): boolean {
   return isProblem(status);
 }
 
-function knownOf(run: Run): Known {
+function knownOf({ run, tags }: Run): Known {
+  const total = totalTag(tags);
   return {
-    total: latest.get({ run: run.run, tag: TOTAL_TAGS.pruned }),
-    latest: (weight) => latest.get({ run: run.run, tag: sparsityTag(weight) }),
-    history: (weight) => series.get({ run: run.run, tag: sparsityTag(weight) }),
+    total: latest.get({ run, tag: TOTAL_TAGS.pruned }),
+    totalHistory: total ? series.get({ run, tag: total }) : null,
+    latest: (weight) => latest.get({ run, tag: sparsityTag(weight) }),
+    history: (weight) => series.get({ run, tag: sparsityTag(weight) }),
+    metric: (name) => latest.get({ run, tag: metricTag(name) }),
   };
 }
 
+/** A run that prunes nothing logs no total of what it pruned. */
+function totalTag(tags: Run["tags"]): string | null {
+  const prefix = TAG_PREFIXES.sparsity_total;
+  const names = (tags.sparsity_total ?? []).map((name) => prefix + name);
+  return [TOTAL_TAGS.pruned, TOTAL_TAGS.model].find((tag) => names.includes(tag)) ?? null;
+}
+
 function latestKeys(run: Run): SeriesKey[] {
-  const tags = [TOTAL_TAGS.pruned, ...(run.tags.sparsity ?? []).map(sparsityTag)];
+  const tags = [
+    TOTAL_TAGS.pruned,
+    ...(run.tags.sparsity ?? []).map(sparsityTag),
+    ...(run.tags.metrics ?? []).map(metricTag),
+  ];
   return tags.map((tag) => ({ run: run.run, tag }));
 }
 
 function historyKeys(run: Run): SeriesKey[] {
-  const { off } = statusOf(run, { ...knownOf(run), history: () => undefined });
-  return off.slice(0, SAID).map(({ weight }) => ({ run: run.run, tag: sparsityTag(weight) }));
+  const total = totalTag(run.tags);
+  const tags = suspects(run, knownOf(run)).map(sparsityTag);
+  return [...(total ? [total] : []), ...tags].map((tag) => ({ run: run.run, tag }));
 }

@@ -14,8 +14,8 @@ import {
   series,
   setZoom,
   sparsityTag,
+  stepZoom,
   theme,
-  validZoom,
   view,
   weightFilter,
 } from "../data/store";
@@ -24,7 +24,7 @@ import { COLORS, ColorChoice, colorChoice, HeatLegend } from "./heat-legend";
 import { HeatNames } from "./heat-names";
 import { HeatReadout, HeatSentence } from "./heat-readout";
 import { chosenRun, RunChoice } from "./run-choice";
-import { stepForKey } from "./step-keys";
+import { placeForKey } from "./step-keys";
 import { useWanted } from "./use-wanted";
 
 /** Below the rows: the step axis, and some air. */
@@ -111,7 +111,7 @@ function Heat({ run }: { run: Run }) {
     const drawn = new HeatMap(place, axis.current, {
       onCursor: (index, step) =>
         point(index === null ? null : (rows.peek()[index]?.weight ?? null), step),
-      onZoom: setZoom,
+      onZoom: (range) => setZoom(range, "step"),
       onOpen: (index) => {
         const weight = rows.peek()[index]?.weight;
         if (weight !== undefined) open(weight);
@@ -135,8 +135,9 @@ function Heat({ run }: { run: Run }) {
           rows: rows.value,
           rowHeight: rowHeight.value,
           scale: scale.value,
-          range: validZoom.value ?? domain.value,
-          zoomed: validZoom.value !== null,
+          range: stepZoom.value ?? domain.value,
+          whole: domain.value,
+          zoomed: stepZoom.value !== null,
         }),
       ),
       effect(() => drawn.setCursor(row.value, cursor.value)),
@@ -157,7 +158,7 @@ function Heat({ run }: { run: Run }) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "Escape") {
       point(null, null);
-      setZoom(null);
+      setZoom(null, "step");
       return;
     }
     const here = row.value ?? 0;
@@ -168,13 +169,13 @@ function Heat({ run }: { run: Run }) {
       return;
     }
     const down = { ArrowUp: -1, ArrowDown: 1, PageUp: -PAGE, PageDown: PAGE }[event.key];
-    const step = stepForKey(event.key, source.steps, cursor.value);
+    const step = placeForKey(event.key, source.steps, cursor.value, stepZoom.value);
     if (down === undefined && step === null) return;
     event.preventDefault();
     // The first key only takes up the first row, at its last step.
     const by = row.value === null ? 0 : (down ?? 0);
     const next = rows.value[Math.min(Math.max(here + by, 0), rows.value.length - 1)] as HeatRow;
-    const stays = cursor.value ?? stepForKey("End", next.steps, null);
+    const stays = cursor.value ?? placeForKey("End", next.steps, null, stepZoom.value);
     point(next.weight, step ?? stays);
     map.current?.reveal();
   };

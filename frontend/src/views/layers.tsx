@@ -29,11 +29,9 @@ import { WeightChart } from "./charts";
 import { Name } from "./name";
 import { chosenRun, RunChoice } from "./run-choice";
 import { SortHead } from "./sort-head";
+import { ROW_HEIGHT, Spacer } from "./spacer";
 import { Sparkline } from "./sparkline";
 import { useWindow } from "./use-window";
-
-/** Of a row, in pixels; the stylesheet has the same. */
-const ROW_HEIGHT = 32;
 
 const HEADS: Record<Column, string> = {
   weight: "Weight",
@@ -104,7 +102,7 @@ function LayerTable({ run }: { run: Run }) {
       </h2>
       {openWeight.value !== null && <OpenWeight key={openWeight.value} name={openWeight.value} />}
       <div class="scrolling">
-        <table aria-rowcount={listed.length + 2}>
+        <table aria-label={`Weights of ${run.name}`} aria-rowcount={listed.length + 2}>
           <thead>
             <tr>
               {(Object.keys(HEADS) as Column[]).map((column) => (
@@ -140,11 +138,6 @@ function LayerTable({ run }: { run: Run }) {
   );
 }
 
-/** Holds the place of rows that aren't there. */
-function Spacer({ rows }: { rows: number }) {
-  return rows > 0 ? <tr style={{ height: `${rows * ROW_HEIGHT}px` }} /> : null;
-}
-
 function show<T>(value: T | null, format: (value: T) => ComponentChildren): ComponentChildren {
   return value === null ? <span class="quiet">{NONE}</span> : format(value);
 }
@@ -165,7 +158,7 @@ function Row({ run, row, index }: { run: Run; row: LayerRow; index: number }) {
           <Name text={row.weight} />
         </button>
       </th>
-      <td>{show(row.layerClass, (text) => text)}</td>
+      <td title={row.layerClass ?? undefined}>{show(row.layerClass, (text) => text)}</td>
       <td>{show(row.shape, (text) => text)}</td>
       <td class="number">{show(row.size, formatStep)}</td>
       <td>{show(row.pattern, (text) => text)}</td>
@@ -216,6 +209,8 @@ function OpenWeight({ name }: { name: string }) {
         type="button"
         class="button"
         onClick={() => {
+          // Not lost with the button: back to where it was opened.
+          document.querySelector<HTMLElement>("tr.open button")?.focus();
           openWeight.value = null;
         }}
       >

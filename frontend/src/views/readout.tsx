@@ -1,20 +1,25 @@
+import { epochOf } from "../data/epochs";
 import { formatStep, NONE } from "../data/format";
 import { textOfReading } from "../data/readout";
+import { axis, runMark, stepsPerEpoch } from "../data/store";
+import { formatPlace } from "../data/time";
 import type { FigureRow } from "./figure";
 import { Name } from "./name";
+import { runActions } from "./run-actions";
 import { LineSwatch } from "./swatch";
 
 export interface ReadoutProps {
   rows: readonly FigureRow[];
-  step: number | null;
+  /** The place on the axis. */
+  at: number | null;
   format: (value: number) => string;
 }
 
 /** Beside a large chart: two lines for each run, the measured value above its target. */
-export function ScheduleReadout({ rows, step, format }: ReadoutProps) {
+export function ScheduleReadout({ rows, at, format }: ReadoutProps) {
   return (
     <div class="readout">
-      <StepLine step={step} compared={rows.some((row) => row.reading.plan)} />
+      <PlaceLine at={at} compared={rows.some((row) => row.reading.plan)} />
       {rows.map((row) => {
         const text = textOfReading(row.reading, format);
         return (
@@ -31,6 +36,7 @@ export function ScheduleReadout({ rows, step, format }: ReadoutProps) {
             <span class="value quiet" data-readout="target" data-run={row.run.run}>
               {text.target}
             </span>
+            <StepReached row={row} />
           </div>
         );
       })}
@@ -39,14 +45,15 @@ export function ScheduleReadout({ rows, step, format }: ReadoutProps) {
 }
 
 /** Beside the metric chart: one line for each run. */
-export function ValueReadout({ rows, step, format }: ReadoutProps) {
+export function ValueReadout({ rows, at, format }: ReadoutProps) {
   return (
     <div class="readout">
-      <StepLine step={step} />
+      <PlaceLine at={at} />
       {rows.map((row) => (
         <div class="reading" key={row.run.run}>
           <RunName row={row} />
           <Measured row={row} format={format} />
+          <StepReached row={row} />
         </div>
       ))}
     </div>
@@ -54,12 +61,12 @@ export function ValueReadout({ rows, step, format }: ReadoutProps) {
 }
 
 /** Under a small chart's title: one line for each run. */
-export function SmallReadout({ rows, format }: Omit<ReadoutProps, "step">) {
+export function SmallReadout({ rows, format }: Omit<ReadoutProps, "at">) {
   return (
     <div class={rows.length > 2 ? "small-readout dense" : "small-readout"}>
       {rows.map((row) => (
         <div key={row.run.run} title={row.run.name}>
-          <LineSwatch color={row.color} dashed={rows.length === 1} />
+          <LineSwatch color={row.color} mark={runMark(row.run)} dashed={rows.length === 1} />
           {rows.length > 1 && <Measured row={row} format={format} />}
           <Goal row={row} format={format} />
         </div>
@@ -69,7 +76,7 @@ export function SmallReadout({ rows, format }: Omit<ReadoutProps, "step">) {
 }
 
 /** In a small chart's title: the one run's sparsity, or the runs' lowest and highest. */
-export function SmallSummary({ rows, format }: Omit<ReadoutProps, "step">) {
+export function SmallSummary({ rows, format }: Omit<ReadoutProps, "at">) {
   const [first] = rows;
   if (first && rows.length === 1) return <Measured row={first} format={format} />;
   const values = rows.flatMap(({ reading }) => reading.point?.value ?? []);
@@ -115,10 +122,47 @@ function Goal({ row, format }: RowProps) {
   );
 }
 
-function StepLine({ step, compared = false }: { step: number | null; compared?: boolean }) {
+/** Where on the axis the readout stands. */
+function PlaceLine({ at, compared = false }: { at: number | null; compared?: boolean }) {
+  return axis.value === "step" ? (
+    <StepLine step={at} compared={compared} />
+  ) : (
+    <div class="reading quiet">
+      <span class="moment">
+        {axis.value === "relative" ? "after the first point" : "time"}
+        <span data-readout="time">{at === null ? NONE : formatPlace(axis.value, at)}</span>
+      </span>
+      {compared && <span class="difference">diff</span>}
+    </div>
+  );
+}
+
+/** On an axis of time each run has come to a step of its own. */
+function StepReached({ row }: { row: FigureRow }) {
+  if (axis.value === "step") return null;
+  const step = row.reading.point?.step ?? null;
+  return (
+    <>
+      <span class="target">
+        <span>
+          <Epoch step={step} />
+          step
+        </span>
+      </span>
+      <span class="value quiet" data-readout="step" data-run={row.run.run}>
+        {step === null ? NONE : formatStep(step)}
+      </span>
+    </>
+  );
+}
+
+function StepLine({ step, compared }: { step: number | null; compared: boolean }) {
   return (
     <div class="reading quiet">
-      <span>step</span>
+      <span>
+        <Epoch step={step} />
+        step
+      </span>
       <span class="value" data-readout="step">
         {step === null ? NONE : formatStep(step)}
       </span>
@@ -127,12 +171,35 @@ function StepLine({ step, compared = false }: { step: number | null; compared?: 
   );
 }
 
-function RunName({ row }: { row: FigureRow }) {
+function Epoch({ step }: { step: number | null }) {
+  const perEpoch = stepsPerEpoch.value;
+  if (step === null || perEpoch === null) return null;
   return (
-    <span class="name" title={row.run.name}>
-      <LineSwatch color={row.color} />
-      <Name text={row.run.name} />
+    <span data-readout="epoch">
+      epoch {formatStep(epochOf(step, perEpoch))}
+      {" \u00b7 "}
     </span>
+  );
+}
+
+/** The run's name in the legend hides the run, or shows it alone. */
+function RunName({ row }: { row: FigureRow }) {
+  const actions = runActions(row.run);
+  return (
+    <button
+      type="button"
+      class="name"
+      title={`${row.run.name}\nClick hides it, Alt-click shows it alone.`}
+      {...actions}
+      onClick={(event) => {
+        // The button goes with its run; the focus stays at the chart.
+        event.currentTarget.closest("figure")?.focus({ preventScroll: true });
+        actions.onClick(event);
+      }}
+    >
+      <LineSwatch color={row.color} mark={runMark(row.run)} />
+      <Name text={row.run.name} />
+    </button>
   );
 }
 

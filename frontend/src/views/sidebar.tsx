@@ -10,15 +10,18 @@ import {
   lookedAt,
   runColor,
   runFilter,
+  runMark,
   runs,
   soloRun,
-  toggleRun,
   weightFilter,
   weights,
 } from "../data/store";
 import type { Run } from "../data/types";
 import { TOTAL_TAGS } from "../names";
 import { Name } from "./name";
+import { runActions } from "./run-actions";
+import { showWeight } from "./show-curve";
+import { Mark, RunColor } from "./swatch";
 
 /** Fewer entries than this are found at a glance. */
 const FILTER_FROM = 9;
@@ -62,15 +65,18 @@ function RunRow({ run }: { run: Run }) {
         class="row"
         data-run-toggle={run.run}
         aria-pressed={on}
-        title={`${run.run}\nDouble-click shows it alone.`}
-        onClick={() => toggleRun(run.run)}
+        title={`${run.run}\nDouble-click or Alt-click shows it alone.`}
+        {...runActions(run)}
         onDblClick={() => soloRun(run.run)}
       >
-        <span class={on ? "swatch on" : "swatch"} style={{ color: runColor(run) }} />
+        <span class={on ? "swatch on" : "swatch"} style={{ color: runColor(run) }}>
+          {runMark(run) > 0 && <Mark mark={runMark(run)} />}
+        </span>
         <Name text={run.name} />
         {isLive(run, lookedAt.value) && <span class="live">live</span>}
         <span class="quiet">{point ? formatShare(point.value) : ""}</span>
       </button>
+      <RunColor run={run} />
     </li>
   );
 }
@@ -95,18 +101,6 @@ function WeightList() {
       {listed.length === 0 && <p class="quiet">No weight matches.</p>}
     </nav>
   );
-}
-
-function showWeight(name: string): void {
-  const figure = document.querySelector<HTMLElement>(
-    `figure[data-chart="weight"][data-weight="${CSS.escape(name)}"]`,
-  );
-  if (!figure) return;
-  figure.scrollIntoView({ block: "center" });
-  figure.focus({ preventScroll: true });
-  // A click alone would move the focus without showing where to.
-  figure.dataset.found = "";
-  figure.addEventListener("blur", () => delete figure.dataset.found, { once: true });
 }
 
 function Filter({ label, text }: { label: string; text: Signal<string> }) {

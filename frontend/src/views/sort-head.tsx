@@ -22,7 +22,11 @@ export function SortHead<Column>({
   const order = sort?.column === column ? (sort.down ? "descending" : "ascending") : "none";
   return (
     <th scope="col" aria-sort={order} class={number ? "number" : undefined}>
-      <button type="button" onClick={onSort}>
+      <button
+        type="button"
+        title={typeof children === "string" ? children : undefined}
+        onClick={onSort}
+      >
         {children}
         <span aria-hidden="true">{ARROWS[order]}</span>
       </button>

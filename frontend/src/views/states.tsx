@@ -2,7 +2,9 @@ import { indexError, reload } from "../data/store";
 
 const EXAMPLE = `import tb_sparsity
 
-schedule = tb_sparsity.PolynomialDecay(0.0, 0.875, begin_step=0, end_step=1000)
+schedule = tb_sparsity.PolynomialDecay(
+    0.0, 0.875, begin_step=0, end_step=1000
+)
 model = tb_sparsity.prune_low_magnitude(model, schedule)
 model.compile(...)
 model.fit(..., callbacks=[

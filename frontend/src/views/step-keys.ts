@@ -1,41 +1,57 @@
-import { cursor, setZoom, validZoom } from "../data/store";
+import { type Range, zoomed } from "../charts/zooming";
+import { axis, axisDomain, axisZoom, cursor, setZoom } from "../data/store";
 
-/** The keys of charts over steps. */
+/** The keys of charts over the axis that they share. */
 
-/** Moves the cursor of all charts along these steps; Escape takes it away, and the zoom with it. */
-export function moveCursor(event: KeyboardEvent, steps: readonly number[]): void {
+const ZOOM_KEYS: Record<string, number> = { "+": 1 / 1.5, "=": 1 / 1.5, "-": 1.5 };
+
+/**
+ * Moves the cursor of all charts along these places of logged points, or zooms around it; Escape
+ * takes it away, and the zoom with it.
+ */
+export function moveCursor(event: KeyboardEvent, places: readonly number[]): void {
   if (event.altKey || event.ctrlKey || event.metaKey) return;
   if (event.key === "Escape") {
     cursor.value = null;
     setZoom(null);
     return;
   }
-  const next = stepForKey(event.key, steps, cursor.value);
-  if (next === null) return;
+  const factor = ZOOM_KEYS[event.key];
+  const next = placeForKey(event.key, places, cursor.value, axisZoom.value);
+  if (factor !== undefined) zoomBy(factor);
+  else if (next !== null) cursor.value = next;
+  else return;
   event.preventDefault();
-  cursor.value = next;
 }
 
-/** The step that an arrow, Home or End key moves to, among those in view; null: not such a key. */
-export function stepForKey(
+function zoomBy(factor: number): void {
+  const whole = axisDomain.value;
+  if (!whole) return;
+  const range = axisZoom.value ?? whole;
+  const about = cursor.value ?? (range[0] + range[1]) / 2;
+  setZoom(zoomed(range, about, factor, whole, axis.value === "step"));
+}
+
+/** The place that an arrow, Home or End key moves to, among those in view; null: not such a key. */
+export function placeForKey(
   key: string,
   all: readonly number[],
   from: number | null,
-  range: readonly [number, number] | null = validZoom.peek(),
+  range: Range | null,
 ): number | null {
-  const steps = range ? all.filter((step) => step >= range[0] && step <= range[1]) : all;
-  const last = steps.length - 1;
+  const places = range ? all.filter((place) => place >= range[0] && place <= range[1]) : all;
+  const last = places.length - 1;
   if (last < 0) return null;
-  const here = from ?? (steps[last] as number);
+  const here = from ?? (places[last] as number);
   switch (key) {
     case "ArrowLeft":
-      return steps.findLast((step) => step < here) ?? (steps[0] as number);
+      return places.findLast((place) => place < here) ?? (places[0] as number);
     case "ArrowRight":
-      return steps.find((step) => step > here) ?? (steps[last] as number);
+      return places.find((place) => place > here) ?? (places[last] as number);
     case "Home":
-      return steps[0] as number;
+      return places[0] as number;
     case "End":
-      return steps[last] as number;
+      return places[last] as number;
     default:
       return null;
   }

@@ -1,5 +1,4 @@
-import { VIEW_NAMES, VIEWS } from "../data/link";
-import { view } from "../data/store";
+import { shownView, showView, views } from "./views";
 
 /** The views of the page, as tabs: arrow keys move between them. */
 export function Tabs() {
@@ -7,26 +6,25 @@ export function Tabs() {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!by) return;
     event.preventDefault();
-    const next = VIEWS[(VIEWS.indexOf(view.value) + by + VIEWS.length) % VIEWS.length];
+    const all = views.value;
+    const next = all[(all.indexOf(shownView.value) + by + all.length) % all.length];
     if (!next) return;
-    view.value = next;
-    document.getElementById(`tab-${next}`)?.focus();
+    showView(next);
+    document.getElementById(`tab-${next.name}`)?.focus();
   };
   return (
     <div class="tabs" role="tablist" aria-label="Views" onKeyDown={onKeyDown}>
-      {VIEWS.map((name) => (
+      {views.value.map((one) => (
         <button
-          key={name}
+          key={one.name}
           type="button"
           role="tab"
-          id={`tab-${name}`}
-          aria-selected={view.value === name}
-          tabIndex={view.value === name ? 0 : -1}
-          onClick={() => {
-            view.value = name;
-          }}
+          id={`tab-${one.name}`}
+          aria-selected={one === shownView.value}
+          tabIndex={one === shownView.value ? 0 : -1}
+          onClick={() => showView(one)}
         >
-          {VIEW_NAMES[name]}
+          {one.label}
         </button>
       ))}
     </div>

@@ -1,19 +1,17 @@
 import { useComputed, useSignal } from "@preact/signals";
-import { useRef } from "preact/hooks";
 import { niceRange } from "../charts/axes";
-import { XyCanvas } from "../charts/xy-canvas";
 import { sparsityRange } from "../charts/xy-layout";
 import type { XyModel, XyPoint } from "../charts/xy-model";
 import { formatStep, isShareMetric } from "../data/format";
 import { runColor } from "../data/store";
 import { bandWidth, betterOf, type Sample, type Tolerance, type Verdict } from "../data/tradeoff";
 import type { Picture, Row } from "./tradeoff-picture";
-import { pointForKey, pointOf } from "./tradeoff-point";
+import { pointOf } from "./tradeoff-point";
 import { labelOf, TradeOffReadout } from "./tradeoff-readout";
+import { XyFigure } from "./xy-figure";
 
 /** The metric over sparsity, with the readout of the point that is pointed at. */
 export function TradeOffChart({ picture }: { picture: Picture }) {
-  const element = useRef<HTMLElement>(null);
   const point = useSignal<XyPoint | null>(null);
   const whole = useSignal(false);
   const current = useSignal(picture);
@@ -23,50 +21,32 @@ export function TradeOffChart({ picture }: { picture: Picture }) {
   const outside = outsideOf(picture, model.value);
   const samples = picture.rows.reduce((sum, { trail }) => sum + trail.samples.length, 0);
 
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.target !== element.current) return;
-    if (event.key === "Escape") point.value = null;
-    const next = pointForKey(event.key, picture, point.value);
-    if (!next) return;
-    event.preventDefault();
-    point.value = next;
-  };
   return (
-    <figure
-      ref={element}
-      class="figure xy"
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: without focus there are no arrow keys
-      tabIndex={0}
-      aria-label={labelOf(picture, here)}
-      data-chart="tradeoff"
-      data-points={picture.arrived ? samples : undefined}
-      onKeyDown={onKeyDown}
-      onBlur={() => {
-        point.value = null;
-      }}
+    <XyFigure
+      name="tradeoff"
+      label={labelOf(picture, here)}
+      points={picture.arrived ? samples : undefined}
+      model={model}
+      point={point}
+      legend={
+        <>
+          <Key picture={picture} />
+          {(outside > 0 || whole.value) && (
+            <button
+              type="button"
+              class="link"
+              onClick={() => {
+                whole.value = !whole.value;
+              }}
+            >
+              {whole.value ? "Show only what matters" : `Show ${outsideText(outside)}`}
+            </button>
+          )}
+        </>
+      }
     >
-      <div class="large">
-        <div>
-          <XyCanvas model={model} point={point} />
-          <p class="key quiet">
-            <Key picture={picture} />
-            {(outside > 0 || whole.value) && (
-              <button
-                type="button"
-                class="link"
-                onClick={() => {
-                  whole.value = !whole.value;
-                }}
-              >
-                {whole.value ? "Show only what matters" : `Show ${outsideText(outside)}`}
-              </button>
-            )}
-          </p>
-        </div>
-        <TradeOffReadout picture={picture} here={here} />
-      </div>
-    </figure>
+      <TradeOffReadout picture={picture} here={here} />
+    </XyFigure>
   );
 }
 

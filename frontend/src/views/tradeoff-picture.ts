@@ -78,10 +78,14 @@ export function paint(name: string | null): Picture | null {
   };
 }
 
-/** What sparsity cost the metric of a run, in words. */
-export function costOf({ run, trail, verdict }: Row, { metric, tolerance }: Picture): Part[] {
+/** What sparsity cost the metric of a run, in words; that it broke off may be `told` already. */
+export function costOf(
+  { run, trail, verdict }: Row,
+  { metric, tolerance }: Picture,
+  told = false,
+): Part[] {
   const prunes = totalOf(run) !== "zero";
-  return sentenceOf(trail, verdict, tolerance, { metric, prunes, training: isTraining(run) });
+  return sentenceOf(trail, verdict, tolerance, { metric, prunes, training: isTraining(run), told });
 }
 
 function isTraining(run: Run): boolean {

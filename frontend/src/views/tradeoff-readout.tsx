@@ -6,9 +6,10 @@ import {
   formatStep,
   NONE,
 } from "../data/format";
-import { runColor } from "../data/store";
+import { runColor, runMark } from "../data/store";
 import { bestFrom } from "../data/tradeoff";
 import { Name } from "./name";
+import { Pair } from "./pair";
 import { LineSwatch } from "./swatch";
 import type { Picture, Row } from "./tradeoff-picture";
 import type { Here } from "./tradeoff-point";
@@ -31,40 +32,36 @@ export function TradeOffReadout({ picture, here }: { picture: Picture; here: Her
   const { metric, corners, rows } = picture;
   const best = here && bestFrom(corners, here.sample.sparsity);
   const toBest = here?.row.verdict && here.sample.value - here.row.verdict.best.value;
-  const say = (kind: string, label: string, value: string | null) => (
-    <div class="pair">
-      <span class="quiet words">{label}</span>
-      <span class="value" data-readout={kind}>
-        {value ?? NONE}
-      </span>
-    </div>
-  );
   return (
     <div class="readout">
       <div class="point">
         <div class="name" data-readout="run" title={here?.row.run.name}>
           {here ? (
             <>
-              <LineSwatch color={runColor(here.row.run)} />
+              <LineSwatch color={runColor(here.row.run)} mark={runMark(here.row.run)} />
               <Name text={here.row.run.name} />
             </>
           ) : (
             <span class="quiet">Point at the chart, or use ← →</span>
           )}
         </div>
-        {say("step", "step", here && formatStep(here.sample.step))}
-        {say("sparsity", "sparsity", here && formatShare(here.sample.sparsity))}
-        {say("metric", metric, here && formatMetric(metric, here.sample.value))}
-        {say(
-          "to-best",
-          "from the run\u2019s best",
-          typeof toBest === "number" ? formatDifference(metric, toBest) : null,
-        )}
-        {say(
-          "envelope",
-          "best there or sparser",
-          best ? formatMetric(metric, best.sample.value) : null,
-        )}
+        <Pair kind="step" label="step" value={here && formatStep(here.sample.step)} />
+        <Pair kind="sparsity" label="sparsity" value={here && formatShare(here.sample.sparsity)} />
+        <Pair
+          kind="metric"
+          label={metric}
+          value={here && formatMetric(metric, here.sample.value)}
+        />
+        <Pair
+          kind="to-best"
+          label={"from the run\u2019s best"}
+          value={typeof toBest === "number" ? formatDifference(metric, toBest) : null}
+        />
+        <Pair
+          kind="envelope"
+          label="best there or sparser"
+          value={best ? formatMetric(metric, best.sample.value) : null}
+        />
       </div>
       <h3>At the end</h3>
       {rows.map((row) => (

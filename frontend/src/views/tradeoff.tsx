@@ -1,10 +1,11 @@
 import { useComputed } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { useVisible } from "../charts/use-visible";
-import { metric, metricTag, series, shownRuns, tolerance as typedTolerance } from "../data/store";
+import { metric, metricTag, series, shownRuns } from "../data/store";
 import { betterOf, totalOf } from "../data/tradeoff";
 import { TOTAL_TAGS } from "../names";
 import { MetricChoice } from "./metric-choice";
+import { ToleranceField } from "./tolerance-field";
 import { TradeOffChart } from "./tradeoff-chart";
 import { type Picture, paint } from "./tradeoff-picture";
 import { TradeOffWords } from "./tradeoff-words";
@@ -60,23 +61,10 @@ function Heading({ picture }: { picture: Picture }) {
     <h2>
       <MetricChoice />
       <span class="quiet">against total sparsity; {betterOf(metric)} is better</span>
-      <label class="tolerance quiet">
-        Tolerance
-        <input
-          type="number"
-          min="0"
-          step="any"
-          value={typedTolerance.value ?? tolerance.amount}
-          onInput={(event) => {
-            typedTolerance.value = event.currentTarget.value;
-          }}
-          onBlur={() => {
-            // An empty field stands for the usual tolerance: let it be seen.
-            if (!typedTolerance.value) typedTolerance.value = null;
-          }}
-        />
-        {tolerance.unit === "points" ? "points from the best" : "% of the best"}
-      </label>
+      <ToleranceField
+        tolerance={tolerance}
+        words={tolerance.unit === "points" ? "points from the best" : "% of the best"}
+      />
     </h2>
   );
 }

@@ -4,7 +4,11 @@ import type { SeriesCache } from "../data/series";
 import type { SeriesKey } from "../data/types";
 
 /** Wants series while `visible`; `keys` reads signals only, and is asked again when they change. */
-export function useWanted(cache: SeriesCache, visible: boolean, keys: () => SeriesKey[]): void {
+export function useWanted<T>(
+  cache: SeriesCache<T>,
+  visible: boolean,
+  keys: () => SeriesKey[],
+): void {
   useEffect(() => {
     if (!visible) return;
     let release = () => {};

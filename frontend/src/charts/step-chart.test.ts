@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { logged } from "../data/fixtures";
+import { cancel, inFrame } from "./frames";
+import type { ChartModel } from "./model";
+import { StepChart } from "./step-chart";
+
+const plot = vi.hoisted(() => ({
+  join: vi.fn(() => [[1, 2]]),
+  setData: vi.fn(),
+  setScale: vi.fn(),
+}));
+
+vi.mock("uplot", () => ({
+  default: class {
+    static join = plot.join;
+    over = { append() {}, addEventListener() {} };
+    setData = plot.setData;
+    setScale = plot.setScale;
+    width = 300;
+    height = 100;
+  },
+}));
+
+let frames: (() => void)[];
+let now: number;
+
+/** The next frame, with all that follows from it. */
+async function frame(): Promise<void> {
+  for (const callback of frames.splice(0)) callback();
+  await new Promise((done) => setTimeout(done));
+}
+
+beforeEach(() => {
+  [frames, now] = [[], 0];
+  vi.stubGlobal("requestAnimationFrame", (callback: () => void) => frames.push(callback));
+  vi.stubGlobal("document", { createElement: () => ({ style: {} }) });
+  vi.spyOn(performance, "now").mockImplementation(() => now);
+  vi.clearAllMocks();
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+function model(): ChartModel {
+  const points = logged([1, 0.5, 0], [2, 0.6, 1]);
+  return {
+    curves: [{ run: "a", color: "#000", mark: 0, points, places: points.step }],
+    targets: [],
+    schedules: [],
+    axis: "step",
+    domain: [0, 100],
+    complete: true,
+    stepsPerEpoch: null,
+  };
+}
+
+it("a zoom joins nothing, and is drawn once a frame however often it changed", async () => {
+  const onDrawn = vi.fn();
+  const look = { axisWidth: 40, unit: "share", ticks: [0, 1] } as const;
+  const chart = new StepChart(
+    {} as HTMLElement,
+    { ...look, ticks: [...look.ticks] },
+    { onCursor() {}, onZoom() {}, onDrawn },
+  );
+  const first = model();
+  chart.setModel(first);
+  chart.resize(300, 100);
+  expect(plot.join).not.toHaveBeenCalled();
+  await frame();
+  expect([plot.join, plot.setScale, onDrawn].map((f) => f.mock.calls.length)).toEqual([1, 1, 1]);
+  for (let i = 0; i < 10; i++) chart.setZoom([i, 50]);
+  // As where values are shown that follow the zoom.
+  chart.setModel({ ...first, range: [0, 0.1] });
+  await frame();
+  expect([plot.join, plot.setData, plot.setScale].map((f) => f.mock.calls.length)).toEqual([
+    1, 0, 2,
+  ]);
+  expect(plot.setScale).toHaveBeenLastCalledWith("x", { min: 9, max: 50 });
+  chart.setModel(model());
+  await frame();
+  expect([plot.join, plot.setData].map((f) => f.mock.calls.length)).toEqual([2, 1]);
+});
+
+it("work goes on in the next frame where one has no more room, in its order and once", async () => {
+  const done: string[] = [];
+  const work = ["a", "b", "c", "d", "e"].map((name) => () => {
+    done.push(name);
+    now += 1;
+  });
+  for (const one of [...work, ...work]) inFrame(one);
+  cancel(work[1] as () => void);
+  await frame();
+  expect(done).toEqual(["a", "c"]);
+  await frame();
+  expect(done).toEqual(["a", "c", "d", "e"]);
+  expect(frames).toEqual([]);
+});

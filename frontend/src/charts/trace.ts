@@ -1,0 +1,123 @@
+import type uPlot from "uplot";
+import { firstIndexAbove } from "../data/schedule";
+
+/** A pixel's share by which a line may miss a point that is left out. */
+const TOLERANCE = 0.1;
+/** First, lowest, highest and last: more points than these in one column of pixels show nothing. */
+const PER_COLUMN = 4;
+
+/** Which points of a line are enough to draw it; places are in pixels, `x` ascends. */
+export function thinned(x: readonly number[], y: readonly number[]): number[] {
+  const kept: number[] = [];
+  let anchor = -1;
+  let last = -1;
+  // The slopes at which a line from the anchor meets all that was left out since.
+  let [low, high] = [0, 0];
+  const see = (i: number) => {
+    if (anchor < 0) {
+      kept.push(i);
+      anchor = i;
+      return;
+    }
+    let across = at(x, i) - at(x, anchor);
+    let up = at(y, i) - at(y, anchor);
+    const missed = last >= 0 && !(across > 0 && up >= low * across && up <= high * across);
+    if (missed) {
+      kept.push(last);
+      anchor = last;
+      across = at(x, i) - at(x, anchor);
+      up = at(y, i) - at(y, anchor);
+    }
+    if (missed || last < 0) [low, high] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+    if (across > 0) {
+      low = Math.max(low, (up - TOLERANCE) / across);
+      high = Math.min(high, (up + TOLERANCE) / across);
+    } else [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    last = i;
+  };
+  for (let from = 0; from < x.length; ) {
+    const column = Math.floor(at(x, from));
+    let [to, lowest, highest] = [from + 1, from, from];
+    for (; to < x.length && Math.floor(at(x, to)) === column; to++) {
+      if (at(y, to) < at(y, lowest)) lowest = to;
+      if (at(y, to) > at(y, highest)) highest = to;
+    }
+    if (to - from <= PER_COLUMN) for (let i = from; i < to; i++) see(i);
+    else {
+      const [first, second] = lowest < highest ? [lowest, highest] : [highest, lowest];
+      see(from);
+      if (first > from) see(first);
+      if (second > first && second < to - 1) see(second);
+      see(to - 1);
+    }
+    from = to;
+  }
+  if (last >= 0) kept.push(last);
+  return kept;
+}
+
+function at(values: readonly number[], i: number): number {
+  return values[i] as number;
+}
+
+/** Skia takes several times as long for a thousand points of noise in one piece. */
+const PIECE = 32;
+
+/** Strokes a line, in pixels. */
+export function strokeLine(
+  ctx: CanvasRenderingContext2D,
+  x: readonly number[],
+  y: readonly number[],
+  piece = PIECE,
+): void {
+  const kept = thinned(x, y);
+  for (let from = 0; from === 0 || from < kept.length - 1; from += piece) {
+    ctx.beginPath();
+    for (const i of kept.slice(from, from + piece + 1)) ctx.lineTo(at(x, i), at(y, i));
+    // A point alone.
+    if (kept.length === 1) ctx.lineTo(at(x, 0), at(y, 0));
+    ctx.stroke();
+  }
+}
+
+/** Where values of a scale lie on the canvas: what `u.valToPos` says, for many values at once. */
+export function placer(u: uPlot, key: "x" | "y"): (value: number) => number {
+  const { min = 0, max = 1, distr } = u.scales[key] ?? {};
+  const on = distr === 3 ? Math.log10 : (value: number) => value;
+  const [from, to] = [on(min ?? 0), on(max ?? 1)];
+  const [start, end] = [u.valToPos(min ?? 0, key, true), u.valToPos(max ?? 1, key, true)];
+  return (value) => start + ((on(value) - from) / (to - from)) * (end - start);
+}
+
+/** Draws one of the curves; where it has a gap, it is parted. */
+export function drawCurve(u: uPlot, series: number, color: string, width: number): void {
+  const { ctx } = u;
+  const { left, top, width: w, height: h } = u.bbox;
+  const [xs, values = []] = [u.data[0] as number[], u.data[series]];
+  const { min, max } = u.scales.x ?? {};
+  if (min == null || max == null) return;
+  // One point beyond each edge, to where the line goes.
+  let [from, to] = [firstIndexAbove(xs, min) - 1, firstIndexAbove(xs, max)];
+  while (from > 0 && values[from] == null) from--;
+  while (to < xs.length && values[to] == null) to++;
+  const [toX, toY] = [placer(u, "x"), placer(u, "y")];
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(left - width / 2, top - width / 2, w + width, h + width);
+  ctx.clip();
+  ctx.strokeStyle = color;
+  ctx.lineWidth = width;
+  ctx.lineJoin = ctx.lineCap = "round";
+  let [x, y]: [number[], number[]] = [[], []];
+  for (let i = Math.max(0, from); i <= to + 1; i++) {
+    const value = i > to ? null : values[i];
+    if (value === null) {
+      if (x.length > 0) strokeLine(ctx, x, y);
+      [x, y] = [[], []];
+    } else if (value !== undefined) {
+      x.push(toX(at(xs, i)));
+      y.push(toY(value));
+    }
+  }
+  ctx.restore();
+}

@@ -1,0 +1,30 @@
+import type { Place } from "../data/parts";
+import { axis, chooseMetricByName, cursor, filteredWeights, weightFilter } from "../data/store";
+
+/** Scrolls to the chart of a weight on the Overview. */
+export function showWeight(name: string): void {
+  show('figure[data-chart="weight"]', ({ dataset }) => dataset.weight === name);
+}
+
+/** Scrolls to the curve that a sentence speaks of, and puts the cursor of all charts on the step. */
+export function showPlace(place: Place): void {
+  if ("metric" in place) chooseMetricByName(place.metric);
+  else if (!filteredWeights.value.some(({ name }) => name === place.weight))
+    weightFilter.value = "";
+  // The chart may have to be put on the page first.
+  requestAnimationFrame(() => {
+    if ("metric" in place) show('figure[data-chart="metric"]');
+    else showWeight(place.weight);
+    if (axis.value === "step") cursor.value = place.step;
+  });
+}
+
+function show(selector: string, is: (figure: HTMLElement) => boolean = () => true): void {
+  const figure = [...document.querySelectorAll<HTMLElement>(selector)].find(is);
+  if (!figure) return;
+  figure.scrollIntoView({ block: "center" });
+  figure.focus({ preventScroll: true });
+  // A click alone would move the focus without showing where to.
+  figure.dataset.found = "";
+  figure.addEventListener("blur", () => delete figure.dataset.found, { once: true });
+}
