@@ -1,5 +1,5 @@
 # make demo          venv, install, train on MNIST, print dense against pruned against quantised
-# make article       the demo's network as TensorFlow's article on pruning trains it: its four rows beside ours (an hour)
+# make article       the demo's network as TensorFlow's article on pruning trains it: its rows beside ours
 # make tensorboard   show what the demo logged
 # make test          everything: lint, types, Python and front-end tests, browser, tfmot compared, three backends
 
