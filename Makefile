@@ -13,7 +13,7 @@ PORT ?= 6006
 BIN := $(VENV)/bin
 STATIC := tb_sparsity/plugin/static
 
-.PHONY: demo article tensorboard test lint format pytest backends parity frontend frontend-check frontend-test proto bench chromium clean
+.PHONY: demo article tensorboard test lint format pytest browser backends parity frontend frontend-check frontend-test proto bench chromium clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python demo/train_mnist.py --data "$(DATA)" --logdir "$(LOGDIR)" $(ARGS)
@@ -24,9 +24,9 @@ article: $(VENV)/.demo
 tensorboard: $(VENV)/.demo
 	$(BIN)/tensorboard --logdir "$(LOGDIR)" --port $(PORT)
 
-# The suites of the backends run beside the main one: each waits much for compilers that use one core.
+# Three suites side by side: compilers use one core, and the browser's waits for pages and servers.
 test: lint frontend-test frontend-check $(VENV)/.test $(PARITY_VENV)/.made chromium
-	$(MAKE) --no-print-directory -j2 --output-sync=target pytest backends
+	$(MAKE) --no-print-directory -j3 --output-sync=target pytest browser backends
 
 lint: $(VENV)/.test frontend/node_modules/.made
 	$(BIN)/ruff check .
@@ -39,8 +39,11 @@ format: $(VENV)/.test frontend/node_modules/.made
 	$(BIN)/ruff format .
 	cd frontend && npx biome check --write .
 
-pytest: $(VENV)/.test $(PARITY_VENV)/.made chromium
-	PARITY_PYTHON="$(abspath $(PARITY_VENV))/bin/python" $(BIN)/python -m pytest $(ARGS)
+pytest: $(VENV)/.test $(PARITY_VENV)/.made
+	PARITY_PYTHON="$(abspath $(PARITY_VENV))/bin/python" $(BIN)/python -m pytest --ignore=tests/browser $(ARGS)
+
+browser: $(VENV)/.test chromium
+	$(BIN)/python -m pytest -p no:cacheprovider tests/browser $(ARGS)
 
 # The engine's tests once more on each of Keras's other backends; without those that ask no backend for anything.
 ENGINE := tests/pruning tests/callbacks tests/test_measure.py tests/test_schedules.py -m "not slow" \
