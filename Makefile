@@ -46,7 +46,7 @@ browser: $(VENV)/.test chromium
 	$(BIN)/python -m pytest -p no:cacheprovider tests/browser $(ARGS)
 
 # The engine's tests once more on each of Keras's other backends; without those that ask no backend for anything.
-ENGINE := tests/pruning tests/callbacks tests/test_measure.py tests/test_schedules.py -m "not slow" \
+ENGINE := tests/pruning tests/callbacks tests/report/test_sensitivity.py tests/test_measure.py tests/test_schedules.py -m "not slow" \
   $(foreach test,devices distributions policy xnnpack,--ignore=tests/pruning/test_$(test).py)
 
 backends: $(VENV)/.test

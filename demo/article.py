@@ -92,6 +92,8 @@ def train_rows(data, arguments: argparse.Namespace, seed: int) -> dict[Row, tupl
     for row in PUBLISHED:
         report = reports[row.schedule, row.sparsity] if row.schedule else some
         v = report.variant("pruned" if row.schedule else "dense", row.file)
+        if v.problem:
+            raise SystemExit(f"article.py: error: {row.name}: {v.problem}")
         found[row] = v.metrics["accuracy"], v.gzip_bytes, v.ratio
     return found
 
@@ -127,7 +129,15 @@ def main(argv: list[str] | None = None) -> int:
     except DataError as error:
         print(f"article.py: error: {error}", file=sys.stderr)
         return 2
-    print_rows([train_rows(data, arguments, seed) for seed in range(arguments.seeds)])
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        print("article.py: error: TFLite files are made with KERAS_BACKEND=tensorflow only", file=sys.stderr)
+        return 2
+    runs = []
+    for seed in range(arguments.seeds):
+        runs.append(train_rows(data, arguments, seed))
+        print_rows(runs)
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import fnmatch
+import importlib.util
 import logging
 import math
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import tb_sparsity
+from tb_sparsity.tables import printable
 
 if TYPE_CHECKING:
     from tb_sparsity.schedules import PruningSchedule
@@ -248,7 +250,6 @@ def inspect(arguments: argparse.Namespace) -> int:
     with _silenced():
         from tb_sparsity.report.inspection import inspect_file
         from tb_sparsity.report.model_files import UnreadableFileError
-        from tb_sparsity.tables import printable
     try:
         with _silenced():
             found = inspect_file(arguments.file)
@@ -280,7 +281,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = arguments.run_command(arguments)
             sys.stdout.flush()
         except UnusableError as error:
-            print(f"{PROGRAM}: error: {error}", file=sys.stderr)
+            print(f"{PROGRAM}: error: {printable(str(error))}", file=sys.stderr)
             return 2
         except BrokenPipeError:  # whoever read this has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -292,7 +293,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _own_process() -> None:
     """Nothing is trained here: the lightest of Keras's backends does, and only errors are to be told."""
-    os.environ["KERAS_BACKEND"] = "numpy"
+    light = all(map(importlib.util.find_spec, ("jax", "scipy")))  # which Keras's NumPy backend imports
+    os.environ["KERAS_BACKEND"] = "numpy" if light else "tensorflow"
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     logging.getLogger("tensorboard").setLevel(logging.ERROR)
     for stream in (sys.stdout, sys.stderr):
@@ -301,7 +303,7 @@ def _own_process() -> None:
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
     if issubclass(category, UserWarning):
-        print(f"{PROGRAM}: warning: {message}", file=sys.stderr)
+        print(f"{PROGRAM}: warning: {printable(str(message))}", file=sys.stderr)
 
 
 @contextmanager

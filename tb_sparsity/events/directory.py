@@ -82,10 +82,7 @@ class Claim:
 
     def _take(self, displace: bool) -> bool:
         remote = is_remote(self.directory)
-        if remote:
-            tf.io.gfile.makedirs(self.directory)
-        else:
-            os.makedirs(self.directory, exist_ok=True)
+        make_directory(self.directory)
         key = self.directory if remote else os.path.realpath(self.directory)
         while (owner := _tenants.setdefault(key, self._tenant)) is not self._tenant:
             holder = owner()
@@ -135,6 +132,14 @@ class Claim:
 def forget_all() -> None:
     """In a forked child: all tenants are the parent's."""
     _tenants.clear()
+
+
+def make_directory(directory: str) -> None:
+    """Makes a directory, and those above it, where they aren't yet."""
+    if is_remote(directory):
+        tf.io.gfile.makedirs(directory)
+    else:
+        os.makedirs(directory, exist_ok=True)
 
 
 def next_file(directory: str) -> tuple[str, float]:

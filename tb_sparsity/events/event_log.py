@@ -17,16 +17,13 @@ from itertools import accumulate
 from multiprocessing import util
 from queue import Empty, SimpleQueue
 
-from tensorboard.compat.proto import event_pb2
-
 from tb_sparsity.events import directory as place
-from tb_sparsity.events.records import CHUNK_POINTS, Encoded, Encoder, Scalars, frame
+from tb_sparsity.events.records import CHUNK_POINTS, Encoded, Encoder, Scalars, file_head, frame
 
 # How far training may be ahead of the disk: in events, and in values, which take 4 bytes each.
 QUEUE = 8192
 QUEUE_POINTS = 4_000_000
 _RETRY_SECS = (1.0, 60.0)  # at least and at most
-_WRITER = event_pb2.SourceMetadata(writer="tb_sparsity")
 
 
 class EventLog:
@@ -335,8 +332,7 @@ class EventLog:
             )
         path, self.file_time = place.next_file(self.directory)
         self._file = place.open_file(path)
-        version = event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2", source_metadata=_WRITER)
-        head = frame(version.SerializeToString()) + (frame(self._lasting) if self._lasting else b"")
+        head = file_head() + (frame(self._lasting) if self._lasting else b"")
         self._head = len(head)
         try:
             self._file.append(memoryview(head))

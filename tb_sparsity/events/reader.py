@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -176,7 +176,8 @@ def _read(
         more = {"plugin_name": SCALARS_PLUGIN, "downsample": _ALL}
         found = ask(provider, "read_scalars", ctx, experiment_id, runs, tags, **more)
         columns = {run: {t: from_data(data) for t, data in by_tag.items()} for run, by_tag in found.items()}
-    return _holding(provider, ctx, experiment_id, columns)
+    sessions = _sessions_of(provider, ctx, experiment_id, columns)
+    return {run: {t: holding(one, sessions[run]) for t, one in by_tag.items()} for run, by_tag in columns.items()}
 
 
 def _read_last(
@@ -186,22 +187,28 @@ def _read_last(
     runs: list[str],
     tags: Iterable[str],
 ) -> dict[str, dict[str, Points]]:
-    """The last points of tags, which cost little to read; without those that are damaged or superseded."""
+    """The last points of tags, which cost little to read; without those that are damaged or superseded.
+
+    And without those of runs that have no sessions: in logs of others, of two trainings in one directory, nothing
+    else would tell which is the last.
+    """
     found = ask(provider, "read_last_scalars", ctx, experiment_id, runs, sorted(tags), plugin_name=SCALARS_PLUGIN)
     last = {run: {t: from_data([datum]) for t, datum in by_tag.items()} for run, by_tag in found.items()}
-    held = _holding(provider, ctx, experiment_id, last)
-    return {run: {t: one for t, one in by_tag.items() if len(one.step)} for run, by_tag in held.items()}
+    sessions = _sessions_of(provider, ctx, experiment_id, last)
+    return {
+        run: {t: one for t, points in by_tag.items() if len((one := holding(points, sessions[run])).step)}
+        for run, by_tag in last.items()
+        if sessions[run]
+    }
 
 
-def _holding(
-    provider: DataProvider, ctx: Any, experiment_id: str, found: Mapping[str, Mapping[str, Points]]
-) -> dict[str, dict[str, Points]]:
-    """What holds of points that were read. Sessions are looked for afterwards: none that a point is of is missed."""
-    if not found:
-        return {}
-    manifests = _manifests(provider, ctx, experiment_id, sorted(found))
-    sessions = {run: _sessions(manifests.get(run, ())) for run in found}
-    return {run: {t: holding(one, sessions[run]) for t, one in by_tag.items()} for run, by_tag in found.items()}
+def _sessions_of(
+    provider: DataProvider, ctx: Any, experiment_id: str, runs: Iterable[str]
+) -> dict[str, list[tuple[int, float]]]:
+    """Asked for after the points: then the session of each point is among them."""
+    runs = sorted(runs)
+    manifests = _manifests(provider, ctx, experiment_id, runs) if runs else {}
+    return {run: _sessions(manifests.get(run, ())) for run in runs}
 
 
 def _end(metadata: Any, sessions: list[tuple[int, float]]) -> tuple[int, float]:

@@ -88,6 +88,13 @@ def frame(data: bytes) -> bytes:
     return _header(len(data)) + data + _masked_crc(data)
 
 
+def file_head() -> bytes:
+    """The record that an event file begins with."""
+    source = event_pb2.SourceMetadata(writer="tb_sparsity")
+    version = event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2", source_metadata=source)
+    return frame(version.SerializeToString())
+
+
 def step_width(step: int) -> int:
     """Bytes that a step takes in an Event: 7 bits each."""
     return max((step.bit_length() + 6) // 7, 1)

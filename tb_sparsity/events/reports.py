@@ -15,11 +15,10 @@ from typing import Any
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
 from tensorboard.data.provider import DataProvider
 
-from tb_sparsity.events.directory import inside
-from tb_sparsity.events.event_log import EventLog
+from tb_sparsity.events.directory import inside, make_directory, next_file, open_file
 from tb_sparsity.events.names import MANIFEST_PLUGIN, REPORT_PREFIX, REPORT_SUBDIRECTORY, REPORTS, SUBDIRECTORY
 from tb_sparsity.events.provider import ask
-from tb_sparsity.events.records import Encoded
+from tb_sparsity.events.records import file_head, frame
 
 
 def write_report(log_dir: str | os.PathLike[str], kind: str, report: str) -> None:
@@ -41,12 +40,18 @@ def write_report(log_dir: str | os.PathLike[str], kind: str, report: str) -> Non
         data_class=summary_pb2.DATA_CLASS_TENSOR,
     )
     value = summary_pb2.Summary.Value(tag=REPORT_PREFIX + kind, tensor=tensor, metadata=metadata)
-    log = EventLog(inside(os.fspath(log_dir), REPORT_SUBDIRECTORY), flush_secs=1.0)
-    event = event_pb2.Event(
-        wall_time=max(time.time(), log.file_time), step=0, summary=summary_pb2.Summary(value=[value])
-    )
-    log.add(Encoded(event.SerializeToString(), 1, False))
-    log.close()
+    directory = inside(os.fspath(log_dir), REPORT_SUBDIRECTORY)
+    make_directory(directory)
+    path, file_time = next_file(directory)
+    event = event_pb2.Event(wall_time=max(time.time(), file_time), step=0, summary=summary_pb2.Summary(value=[value]))
+    file = open_file(path)
+    try:
+        file.append(memoryview(file_head() + frame(event.SerializeToString())))
+        file.close()
+    except Exception:  # a half-written file would be read for ever
+        with suppress(Exception):
+            file.remove()
+        raise
 
 
 def list_reports(provider: DataProvider, ctx: Any, experiment_id: str) -> dict[str, dict[str, float]]:
@@ -54,9 +59,11 @@ def list_reports(provider: DataProvider, ctx: Any, experiment_id: str) -> dict[s
     found = ask(provider, "list_tensors", ctx, experiment_id, None, None, plugin_name=MANIFEST_PLUGIN)
     reports: dict[str, dict[str, float]] = {}
     for run, tags in found.items():
+        if run.rpartition("/")[2] != REPORT_SUBDIRECTORY:
+            continue
         for kind in REPORTS:
-            written = tags[REPORT_PREFIX + kind].max_wall_time if REPORT_PREFIX + kind in tags else math.nan
-            if math.isfinite(written):
+            written = tags[REPORT_PREFIX + kind].max_wall_time if REPORT_PREFIX + kind in tags else None
+            if written is not None and math.isfinite(written):
                 reports.setdefault(_sibling(run, SUBDIRECTORY), {})[kind] = written
     return reports
 

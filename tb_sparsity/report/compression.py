@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from html import escape
-from math import prod
 from typing import Any
 
 import keras
@@ -17,7 +16,7 @@ from tb_sparsity.pruning.api import strip_pruning
 from tb_sparsity.pruning.models import is_graph
 from tb_sparsity.pruning.wrapper import collect_wrappers
 from tb_sparsity.report import tflite
-from tb_sparsity.report.evaluation import Metrics, Samples, as_samples, evaluate
+from tb_sparsity.report.evaluation import Metrics, Samples, as_samples, evaluate, unharmed
 from tb_sparsity.report.sizes import LayerSize, gzip_size, keras_file, layer_sizes
 from tb_sparsity.report.stored import number, read, written
 from tb_sparsity.tables import html_table, text_table
@@ -199,9 +198,12 @@ def compression_report(
     if unknown or not files:
         raise ValueError(f"`files` must be of {list(FILES)}. Received: files={files!r}")
     samples = None if data is None else as_samples(data)
-    calibration = samples if representative_data is None else as_samples(representative_data, "representative_data")
+    calibration = samples
+    if representative_data is not None:
+        calibration = as_samples(representative_data, "representative_data", tflite.CALIBRATION_SAMPLES)
     models = {DENSE: baseline, PRUNED: model} if baseline is not None else {PRUNED: model}
     bare = {name: bare_model(name, given) for name, given in models.items()}
+    samples, calibration = (tflite.in_order(given, bare[PRUNED]) for given in (samples, calibration))
     progress = keras.utils.Progbar(len(bare) * len(files) + 1, unit_name="file", verbose=1 if verbose else 0)
     found: list[tuple[Variant, bytes | None]] = []
     for name, given in bare.items():
@@ -272,7 +274,8 @@ def _variant(
 
 def _predictions(model: keras.Model, kind: str, content: bytes, samples: Samples) -> Any:
     if kind == KERAS:
-        return model.predict(samples.x, verbose=0)
+        with unharmed(model):
+            return model.predict(samples.x, verbose=0)
     outputs = tflite.predict(content, samples)
     structure = getattr(model, "_outputs_struct", None)
     return keras.tree.pack_sequence_as(structure, outputs) if keras.tree.is_nested(structure) else outputs[0]
@@ -300,16 +303,14 @@ def _dtype(tensor: Any) -> str:
 
 
 def _latencies(found: Sequence[tuple[Variant, bytes | None]], samples: Samples | None) -> dict[int, float]:
-    """Place of a variant -> its latency as a share of the first float32 file's."""
+    """Place of a variant -> its latency as a share of the first model's float32 file's."""
     contents = {i: content for i, (_, content) in enumerate(found) if content is not None}
-    first = next((i for i, (v, _) in enumerate(found) if i in contents and v.file == "TFLite float32"), None)
-    if first is None or samples is None or prod(len(a) for a in keras.tree.flatten(samples.x)) == 0:
+    first = next((i for i, (v, _) in enumerate(found) if v.file == "TFLite float32"), None)
+    if first not in contents or samples is None:
         return {}
-    try:
-        seconds = dict(zip(contents, tflite.latencies(list(contents.values()), samples.part(0, 1)), strict=True))
-    except Exception:  # a file that converts but doesn't run; its variant says so
-        return {}
-    return {i: own / seconds[first] for i, own in seconds.items()}
+    seconds = dict(zip(contents, tflite.latencies(list(contents.values()), samples.part(0, 1)), strict=True))
+    reference = seconds[first]
+    return {i: own / reference for i, own in seconds.items() if own and reference}
 
 
 def _reason(error: Exception) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,15 +55,16 @@ class Samples:
         )
 
 
-def as_samples(data: Any, argument: str = "data") -> Samples:
+def as_samples(data: Any, argument: str = "data", most: int | None = None) -> Samples:
     """Gathers data into arrays.
 
     Args:
         data: `(x, y)`; or batches `(x, y)`, as a `tf.data.Dataset`, a `keras.utils.PyDataset` or any iterable has them.
         argument: What the caller calls it, for errors.
+        most: Samples that are enough. Defaults to `None`: all.
 
     Raises:
-        ValueError: If it is anything else, holds no sample, or x and y aren't equally long.
+        ValueError: If it is anything else, holds no sample, has no end, or x and y aren't equally long.
     """
     wanted = f"`{argument}` must be `(x, y)`, or batches of such."
     if isinstance(data, Samples):
@@ -72,7 +74,10 @@ def as_samples(data: Any, argument: str = "data") -> Samples:
             raise ValueError(f"{wanted} Received: a tuple of {len(data)}")
         samples = Samples(*(keras.tree.map_structure(_array, part) for part in data))
     elif isinstance(data, Iterable) and not isinstance(data, (str, bytes, Mapping, np.ndarray)):
-        batches = list(_batches(data, wanted))
+        cardinality = getattr(data, "cardinality", None)
+        if most is None and callable(cardinality) and int(cardinality()) == -1:
+            raise ValueError(f"{wanted} Received: a dataset without an end; give `dataset.take(batches)`")
+        batches = list(_batches(data, wanted, most))
         if not batches:
             raise ValueError(f"{wanted} Received: no batch at all")
         samples = Samples(*(_joined([batch[i] for batch in batches]) for i in (0, 1)))
@@ -81,18 +86,21 @@ def as_samples(data: Any, argument: str = "data") -> Samples:
     lengths = {len(a) if a.ndim else 0 for a in keras.tree.flatten((samples.x, samples.y)) if a is not None}
     if len(lengths) != 1 or lengths == {0}:
         raise ValueError(f"{wanted} All arrays must be equally long. Received lengths: {sorted(lengths)}")
-    return samples
+    return samples if most is None else samples.part(0, most)
 
 
-def _batches(data: Iterable[Any], wanted: str) -> Iterable[tuple[Any, Any]]:
+def _batches(data: Iterable[Any], wanted: str, most: int | None) -> Iterable[tuple[Any, Any]]:
     # A PyDataset may go on for ever, once iterated over: its length says where it ends.
     count = len(data) if isinstance(data, Sized) and hasattr(data, "__getitem__") else None
+    taken = 0
     for i, batch in enumerate(data):
-        if i == count:
+        if i == count or (most is not None and taken >= most):
             return
         if not isinstance(batch, (tuple, list)) or len(batch) not in (2, 3):
             raise ValueError(f"{wanted} Received: a batch of type {type(batch).__name__}")
-        yield tuple(keras.tree.map_structure(_array, part) for part in batch[:2])  # without sample weights
+        x, y = (keras.tree.map_structure(_array, part) for part in batch[:2])  # without sample weights
+        taken += len(keras.tree.flatten(x)[0])
+        yield x, y
 
 
 def _array(values: Any) -> Any:
@@ -101,6 +109,22 @@ def _array(values: Any) -> Any:
 
 def _joined(parts: list[Any]) -> Any:
     return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
+
+
+@contextmanager
+def unharmed(model: keras.Model) -> Iterator[None]:
+    """Where a prediction fails on JAX, Keras has handed the model's variables over and lost them: they come back."""
+    kept = []
+    if keras.backend.backend() == "jax":
+        kept = [(variable, np.array(keras.ops.convert_to_numpy(variable))) for variable in model.variables]
+    try:
+        yield
+    except BaseException:
+        if kept:
+            model._jax_state = None
+        for variable, value in kept:
+            variable.assign(value)
+        raise
 
 
 def evaluate(metrics: Metrics | None, y: Any, predicted: Any) -> dict[str, float]:

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from html import escape
 from math import lgamma, log
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class InspectedWeight:
         dtype: What its entries are.
         patterns: What all of its zeros follow, and not by chance: `2:4`, `block 4×1`, `channel`.
         zero_channels: Output channels that are all zero.
-        channels: Its output channels.
+        channels: Its output channels; 0 where the file doesn't tell which axes they are.
     """
 
     size: LayerSize
@@ -42,6 +43,11 @@ class InspectedWeight:
     def sparsity(self) -> float:
         """Share of zeros."""
         return self.size.zeros / max(self.size.size, 1)
+
+    @property
+    def is_vector(self) -> bool:
+        """Whether it is no matrix, such as a bias."""
+        return len(self.size.shape) < 2
 
 
 @dataclass(frozen=True)
@@ -88,14 +94,14 @@ class Inspection:
         return "\n".join([*text_table(self._rows(), left=(0, 1, 2, 6)), "", *self._sentences()])
 
     def _repr_html_(self) -> str:
-        return html_table(self._rows(), left=(0, 1, 2, 6)) + f"<p>{' '.join(self._sentences())}</p>"
+        return html_table(self._rows(), left=(0, 1, 2, 6)) + f"<p>{escape(' '.join(self._sentences()))}</p>"
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = [
             ("weight", "shape", "dtype", "size", "zeros", "sparsity", "pattern", "dense, bytes", "CSR", "bitmask")
         ]
         for w in self.weights:
-            if not w.channels:
+            if w.is_vector:
                 continue
             rows.append(
                 (
@@ -115,7 +121,7 @@ class Inspection:
 
     def _sentences(self) -> list[str]:
         zeros = f"{self.zeros:,} of all {self.size:,} entries are zero ({100 * self.zeros / max(self.size, 1):.2f}%)"
-        vectors = sum(not w.channels for w in self.weights)
+        vectors = sum(w.is_vector for w in self.weights)
         zeros += f"; {vectors} vectors, such as biases, aren't in the table." if vectors else "."
         said = [zeros, f"{self.kind}: {self.bytes:,} bytes, {self.gzip_bytes:,} after gzip."]
         if self.optimizer_bytes:
@@ -132,11 +138,12 @@ def inspect_file(path: str | os.PathLike[str]) -> Inspection:
         UnreadableFileError: If it is none of these, or damaged.
     """
     stored = read_model(Path(path))
-    content = Path(path).read_bytes()
+    with Path(path).open("rb") as file:
+        packed = gzip_size(file)
     return Inspection(
         kind=stored.kind,
-        bytes=len(content),
-        gzip_bytes=gzip_size(content),
+        bytes=Path(path).stat().st_size,
+        gzip_bytes=packed,
         optimizer_bytes=stored.optimizer_bytes,
         weights=tuple(map(_inspected, stored.weights)),
         left_out=stored.left_out,
@@ -189,6 +196,8 @@ def _groups(kept: np.ndarray, layout: Layout, share: float) -> Iterator[str]:
     inputs = kept.shape[layout.input]
     found: list[tuple[int, int]] = []
     for m in _GROUPS:
+        if found and m > inputs:
+            break  # one group, filled up with zeros
         for n in range(m - 1, 0, -1):
             if any(n <= most * (m // small) for most, small in found):
                 break  # follows from what was found

@@ -21,6 +21,9 @@ _OPTIMIZERS = ("optimizer", "optimizer_weights")
 _WRAPPER = "prune_low_magnitude"
 _MOST_COMPRESSED = 1100  # HDF5's deflate makes nothing smaller than this part of it
 
+_PROJECTION, _ATTENTION = Layout((-2, -1), -3), ("group_query_attention", "multi_head_attention")
+_PROJECTIONS = {"query", "key", "value", "gate"}
+_PARTS = {f"{part}_dense": part for part in _PROJECTIONS} | {"output_dense": "attention_output"}
 _TRANSPOSED, _DEPTHWISE = Layout(outputs=(-2,), input=-1), Layout(outputs=(-2, -1), input=None)
 # Keras numbers variables in the order in which a layer makes them; groups are named after the layer's class.
 _VARIABLES = {
@@ -43,13 +46,13 @@ class StoredWeight:
         name: Its name, as in the log where the file tells it.
         dtype: What its entries are.
         entries: Its entries, of the width that they have in the file; zero where the weight is zero.
-        layout: What its axes are.
+        layout: What its axes are; None where the file doesn't tell.
     """
 
     name: str
     dtype: str
     entries: np.ndarray
-    layout: Layout
+    layout: Layout | None
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,9 @@ def _keras_archive(path: Path) -> tuple[tuple[StoredWeight, ...], int]:
     with zipfile.ZipFile(path) as archive:
         if _WEIGHTS not in archive.namelist():
             raise UnreadableFileError(f"it is no Keras model, for it has no {_WEIGHTS} in it")
+        unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > _most(path.stat().st_size):
+            raise UnreadableFileError(f"it unpacks to {unpacked:,} bytes, more than a model would")
         classes = _classes(archive.read("config.json")) if "config.json" in archive.namelist() else {}
         with h5py.File(io.BytesIO(archive.read(_WEIGHTS))) as h5:
             return _hdf5(h5, classes)
@@ -131,38 +137,61 @@ def _classes(config: str | bytes) -> dict[str, str]:
 def _hdf5(h5: Any, classes: Mapping[str, str]) -> tuple[tuple[StoredWeight, ...], int]:
     old = "model_weights" in h5
     root = h5["model_weights"] if old else h5
-    optimizer = sum(d.size * d.dtype.itemsize for name in _OPTIMIZERS if name in h5 for _, d in _datasets(h5[name], ()))
+    datasets = _Datasets(h5)
     weights: list[StoredWeight] = []
     names: set[str] = set()
-    for path, dataset in _datasets(root, () if old else _OPTIMIZERS):
+    for path, dataset in datasets.below(root, () if old else _OPTIMIZERS):
         bits = _bits(dataset)
         if bits is None:
             continue
-        name, layout = _old_name(path, classes) if old else _name(root, path, classes)
+        name, layout = (_old_name if old else _name)(root, path, classes)
         unique, n = name, 1
         while unique in names:
             unique, n = f"{name}_{n}", n + 1
         names.add(unique)
         weights.append(StoredWeight(unique, *bits, layout))
-    return tuple(weights), optimizer
+    states = (d for name in _OPTIMIZERS if name in h5 for _, d in datasets.below(h5[name], ()))
+    return tuple(weights), sum(d.size * d.dtype.itemsize for d in states)
 
 
-def _datasets(
-    group: Any, without: tuple[str, ...], path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Data sets below a group, numbers in order; links to other files aren't followed."""
-    for key in sorted(group, key=_numbered):
-        if (not path and key in without) or not isinstance(group.get(key, getlink=True), h5py.HardLink):
-            continue
-        child = group[key]
-        if isinstance(child, h5py.Group):
-            yield from _datasets(child, without, (*path, key))
-        elif isinstance(child, h5py.Dataset):
-            if child.external or child.is_virtual:
-                raise UnreadableFileError("it keeps weights in other files, which aren't read")
-            if child.size * child.dtype.itemsize > _MOST_COMPRESSED * (child.id.get_storage_size() + 4096):
-                raise UnreadableFileError(f"{'/'.join((*path, key))} claims to be larger than it can be")
-            yield (*path, key), child
+def _most(size: int) -> int:
+    """What a model in a file of this size may take in memory: sparse ones pack well, but not as well as zeros alone."""
+    return 100 * size + 2**20
+
+
+class _Datasets:
+    """The data sets of a file, each once, and no more than the file can hold."""
+
+    def __init__(self, h5: Any):
+        self._left = _most(h5.id.get_filesize())
+        self._seen: set[int] = set()
+
+    def below(
+        self, group: Any, without: tuple[str, ...], path: tuple[str, ...] = ()
+    ) -> Iterator[tuple[tuple[str, ...], Any]]:
+        """Those below a group, numbers in order; links to other files aren't followed."""
+        self._is_new(group)
+        for key in sorted(group, key=_numbered):
+            if (not path and key in without) or not isinstance(group.get(key, getlink=True), h5py.HardLink):
+                continue
+            child = group[key]
+            if isinstance(child, h5py.Group):
+                if self._is_new(child):
+                    yield from self.below(child, without, (*path, key))
+            elif isinstance(child, h5py.Dataset) and self._is_new(child):
+                if child.external or child.is_virtual:
+                    raise UnreadableFileError("it keeps weights in other files, which aren't read")
+                claimed = child.size * child.dtype.itemsize
+                self._left -= claimed
+                if self._left < 0 or claimed > _MOST_COMPRESSED * (child.id.get_storage_size() + 4096):
+                    raise UnreadableFileError(f"{'/'.join((*path, key))} claims to be larger than it can be")
+                yield (*path, key), child
+
+    def _is_new(self, item: Any) -> bool:
+        address = h5py.h5o.get_info(item.id).addr
+        new = address not in self._seen
+        self._seen.add(address)
+        return new
 
 
 def _numbered(key: str) -> tuple[Any, ...]:
@@ -185,33 +214,42 @@ def _bits(dataset: Any) -> tuple[str, np.ndarray] | None:
     return None
 
 
-def _name(root: Any, path: tuple[str, ...], classes: Mapping[str, str]) -> tuple[str, Layout]:
+def _name(root: Any, path: tuple[str, ...], classes: Mapping[str, str]) -> tuple[str, Layout | None]:
     """The name in Keras 3's own files, made of the layers' names as the log's is; and the axes by class."""
     *groups, variables, index = path if len(path) > 1 else ("", *path)
     if variables != "vars":
         return "/".join(path), Layout()
-    parts, place = [], root
+    parts, place, part = [], root, ""
     for group in groups:
+        part = _PARTS.get(group, "") if _PARTS.keys() - {"gate_dense"} <= set(place) else ""
         place = place[group]
         if group == "layers" or group.startswith(_WRAPPER):
             continue
         told = place["vars"].attrs.get("name") if "vars" in place else None
-        parts.append(told if isinstance(told, str) else group)
+        parts.append(told if isinstance(told, str) else part or group)
     by_group = re.sub(r"_\d+$", "", groups[-1]) if groups else ""
-    layer_class = classes.get(parts[-1], by_group) if parts else ""
+    layer_class = "einsum_dense" if part else classes.get(parts[-1], by_group) if parts else ""
     known = next((own for pattern, own in _VARIABLES.items() if re.fullmatch(pattern, layer_class)), ())
     variable = known[int(index)] if index.isdecimal() and int(index) < len(known) else index
-    return "/".join([*parts, variable]), _layout(layer_class, variable)
+    return "/".join([*parts, variable]), _layout(layer_class, variable, part, root["/".join(path)].ndim)
 
 
-def _old_name(path: tuple[str, ...], classes: Mapping[str, str]) -> tuple[str, Layout]:
+def _old_name(root: Any, path: tuple[str, ...], classes: Mapping[str, str]) -> tuple[str, Layout | None]:
     """`dense/sequential/dense/kernel` of an `.h5` file: the model's name is left out."""
     layer, *rest = path
     at = max((i for i, part in enumerate(rest) if part == layer), default=-1)
-    return "/".join([layer, *rest[at + 1 :]]), _layout(classes.get(layer, ""), path[-1])
+    layer_class = classes.get(layer, "")
+    part = path[-2] if layer_class in _ATTENTION else ""
+    return "/".join([layer, *rest[at + 1 :]]), _layout(layer_class, path[-1], part, root["/".join(path)].ndim)
 
 
-def _layout(layer_class: str, variable: str) -> Layout:
+def _layout(layer_class: str, variable: str, part: str, rank: int) -> Layout | None:
+    if part in _PROJECTIONS:
+        return _PROJECTION if rank == 3 else None
+    if part == "attention_output":
+        return Layout() if rank == 3 else None
+    if layer_class == "einsum_dense":
+        return None
     if layer_class.startswith("depthwise") or variable.startswith("depthwise"):
         return _DEPTHWISE
     return _TRANSPOSED if layer_class.endswith("_transpose") else Layout()

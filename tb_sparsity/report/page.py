@@ -85,7 +85,7 @@ def _common_band(runs: Sequence[LoggedRun]) -> tuple[float, float] | None:
 
 
 def _metrics(shown: Sequence[tuple[LoggedRun, Summary]], colours: Mapping[str, int]) -> str:
-    names = list(dict.fromkeys(m.name for _, s in shown for m in s.metrics))
+    names = list(dict.fromkeys(m.name for _, s in shown for m in s.metrics if m.best is not None))
     if not names:
         return ""
     names.sort(key=lambda name: (not name.startswith("val_"), not is_share(name)))
@@ -110,8 +110,7 @@ def _against_sparsity(name: str, shown: Sequence[tuple[LoggedRun, Summary]], col
     curves = []
     for run, s in shown:
         metric, total = run.series.get(tag("metrics", name)), run.series.get(tag("sparsity_total", TOTAL_PRUNED))
-        dense = bool(run.manifest) and not run.schedules
-        if metric is not None and (total is not None or dense):
+        if metric is not None and (total is not None or s.is_scheduled is False):
             sparsity = np.zeros(len(metric.step)) if total is None else _sparsity_at(total, metric.step)
             curves.append(Curve(sparsity, metric.value, colours[s.run], dots=True))
     said = f"{name} over the sparsity that the model had at the same step."

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import keras
@@ -17,7 +18,7 @@ from tb_sparsity.pruning.patterns import NOfM, parse_pattern
 from tb_sparsity.pruning.registry import prunable_weights
 from tb_sparsity.pruning.weights import TrackedWeight, pruned_or_prunable, tracked_weights
 from tb_sparsity.report.compression import bare_model
-from tb_sparsity.report.evaluation import Metrics, as_samples, evaluate, is_lower_better
+from tb_sparsity.report.evaluation import Metrics, as_samples, evaluate, is_lower_better, unharmed
 from tb_sparsity.report.stored import number, read, written
 from tb_sparsity.schedules import PolynomialDecay
 from tb_sparsity.tables import html_table, text_table
@@ -152,7 +153,7 @@ class SensitivityReport:
         return "\n".join([*text_table(self._rows(), left=(0, 1)), self._sentence()])
 
     def _repr_html_(self) -> str:
-        return html_table(self._rows(), left=(0, 1)) + f"<p>{self._sentence()}</p>"
+        return html_table(self._rows(), left=(0, 1)) + f"<p>{escape(self._sentence())}</p>"
 
     def _rows(self) -> list[tuple[str, ...]]:
         name = self._metric(None)
@@ -250,11 +251,12 @@ def sensitivity(
         progress.add(1)
         return result
 
-    baseline = measured()
+    with unharmed(bare):
+        baseline = measured()
     curves = []
     for w, cut, layout, own in tasks:
         found = []
-        with _restored(w.variable):
+        with unharmed(bare), _restored(w.variable):
             original = keras.ops.copy(keras.ops.convert_to_tensor(w.variable))
             for share in own:
                 mask, _ = cut.mask(original, share, layout)

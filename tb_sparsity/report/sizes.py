@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
+import io
 import tempfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import keras
 import numpy as np
@@ -14,9 +16,11 @@ from tb_sparsity.pruning.models import uncompiled
 from tb_sparsity.pruning.weights import tracked_weights
 
 
-def gzip_size(data: bytes) -> int:
-    """Bytes after `gzip -9`."""
-    return len(gzip.compress(data, 9, mtime=0))
+def gzip_size(data: bytes | BinaryIO) -> int:
+    """Bytes after `gzip -9`, of a file without reading it whole."""
+    file = io.BytesIO(data) if isinstance(data, (bytes, bytearray)) else data
+    packer = zlib.compressobj(9, wbits=31)  # with gzip's header
+    return sum(len(packer.compress(part)) for part in iter(lambda: file.read(2**20), b"")) + len(packer.flush())
 
 
 def keras_file(model: keras.Model) -> bytes:

@@ -31,15 +31,17 @@ _FORMULA = re.compile(r"[=+\-@\t\r]")  # spreadsheets run a text that begins lik
 
 @dataclass(frozen=True)
 class Total:
-    """All pruned weights together, at the run's last step.
+    """All pruned weights together, at the last step that was measured.
 
     Attributes:
+        step: This step; the run's last where nothing was measured.
         measured: Share of zeros; None where it isn't logged.
         target: What the schedules asked for, each at its last update that was due; None without a schedule.
         update: The step of the latest of these updates.
         model: Share of zeros among all weights of the model.
     """
 
+    step: int
     measured: float | None
     target: float | None
     update: int | None
@@ -48,7 +50,7 @@ class Total:
 
 @dataclass(frozen=True)
 class Weight:
-    """A weight at the run's last step.
+    """A weight at the last step that was measured.
 
     Attributes:
         name: As in the log.
@@ -71,14 +73,14 @@ class Weight:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of the training: its last value that is a number, and its best."""
+    """A metric of the training: its last value that is a number, and its best; a learning rate has none."""
 
     name: str
-    lower_is_better: bool
+    lower_is_better: bool | None
     last: float
     last_step: int
-    best: float
-    best_step: int
+    best: float | None
+    best_step: int | None
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Summary:
         run: Its name.
         steps: The last step that was logged.
         planned_steps: The training's last step, where the log tells it.
-        is_scheduled: Whether anything is to be pruned by the log's manifest.
+        is_scheduled: Whether anything is to be pruned by the log's manifest; None where that tells of no weights.
         total: All pruned weights together.
         weights: Each.
         metrics: Each.
@@ -98,7 +100,7 @@ class Summary:
     run: str
     steps: int
     planned_steps: int | None
-    is_scheduled: bool
+    is_scheduled: bool | None
     total: Total
     weights: tuple[Weight, ...]
     metrics: tuple[Metric, ...]
@@ -107,8 +109,9 @@ class Summary:
         """The total in words."""
         total = self.total
         if total.measured is None:
-            return "Its total sparsity isn't in the log." if self.is_scheduled else "Not scheduled for pruning."
-        said = f"{percent(total.measured)} of the prunable weights are zero at step {self.steps:,}"
+            unknown = self.is_scheduled is not False
+            return "Its total sparsity isn't in the log." if unknown else "Not scheduled for pruning."
+        said = f"{percent(total.measured)} of the prunable weights are zero at step {total.step:,}"
         if total.target is not None:
             said += f"; the schedule asked for {percent(total.target)} at its update of step {total.update:,}"
         return said + "."
@@ -124,7 +127,7 @@ def summarise(run: LoggedRun) -> Summary:
         run=run.name,
         steps=last,
         planned_steps=run.manifest["total_steps"] if run.manifest else None,
-        is_scheduled=bool(run.schedules),
+        is_scheduled=bool(run.schedules) if known else None,
         total=_total(run, last),
         weights=tuple(_weight(run, name, last) for name in names),
         metrics=tuple(filter(None, (_metric(t, one) for t, one in run.series.items()))),
@@ -174,10 +177,12 @@ def _read(run: LoggedRun, kind: Any, content: Mapping[str, Any] | None) -> Any:
 
 def _total(run: LoggedRun, last: int) -> Total:
     scheduled = {name: w["size"] for name, w in run.weights.items() if w["schedule"]}
-    dues = {name: due_target(run, name, last) for name in scheduled}
+    step = _last_step(run, tag("sparsity_total", TOTAL_PRUNED), last)
+    dues = {name: due_target(run, name, step) for name in scheduled}
     begun = {name: due for name, due in dues.items() if due}
     told = all(run.weights[name]["schedule"]["target"]["step"] for name in scheduled)
     return Total(
+        step=step,
         measured=_last(run, tag("sparsity_total", TOTAL_PRUNED)),
         target=sum(scheduled[name] * target for name, (_, target) in begun.items()) / sum(scheduled.values())
         if begun and told
@@ -188,7 +193,7 @@ def _total(run: LoggedRun, last: int) -> Total:
 
 
 def _weight(run: LoggedRun, name: str, last: int) -> Weight:
-    due = due_target(run, name, last)
+    due = due_target(run, name, _last_step(run, tag("sparsity", name), last))
     measured = run.series.get(tag("sparsity", name))
     return Weight(
         name=name,
@@ -208,6 +213,11 @@ def _last_change(points: Points | None) -> int | None:
     return int(points.step[changes[-1]]) if changes.size else None
 
 
+def _last_step(run: LoggedRun, full_tag: str, otherwise: int) -> int:
+    points = run.series.get(full_tag)
+    return int(points.step[-1]) if points is not None and len(points.step) else otherwise
+
+
 def _last(run: LoggedRun, full_tag: str) -> float | None:
     """The last value, if it is a number."""
     points = run.series.get(full_tag)
@@ -221,15 +231,15 @@ def _metric(full_tag: str, points: Points) -> Metric | None:
     if not full_tag.startswith(prefix) or not finite.size:
         return None
     name = full_tag.removeprefix(prefix)
-    lower = is_lower_better(name)
-    best = finite[(np.argmin if lower else np.argmax)(points.value[finite])]
+    lower = None if name == "learning_rate" else is_lower_better(name)
+    best = None if lower is None else finite[(np.argmin if lower else np.argmax)(points.value[finite])]
     return Metric(
         name=name,
         lower_is_better=lower,
         last=_short(points.value[finite[-1]]),
         last_step=int(points.step[finite[-1]]),
-        best=_short(points.value[best]),
-        best_step=int(points.step[best]),
+        best=None if best is None else _short(points.value[best]),
+        best_step=None if best is None else int(points.step[best]),
     )
 
 
@@ -272,7 +282,12 @@ def metric_rows(metrics: Iterable[Metric]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("metric", "last", "best", "at")]
     for m in metrics:
         rows.append(
-            (printable(m.name), format_metric(m.name, m.last), format_metric(m.name, m.best), f"step {m.best_step:,}")
+            (
+                printable(m.name),
+                format_metric(m.name, m.last),
+                NONE if m.best is None else format_metric(m.name, m.best),
+                _or_none(m.best_step, "step {:,}"),
+            )
         )
     return rows
 

@@ -13,7 +13,7 @@ import numpy as np
 from tb_sparsity.report.evaluation import Samples
 
 FILES = ("TFLite float32", "TFLite float16", "TFLite dynamic int8", "TFLite int8")
-_CALIBRATION_SAMPLES = 200
+CALIBRATION_SAMPLES = 200
 _BATCH = 256
 _ROUNDS = (5, 100)  # of timing, at least and at most
 _TIMING_SECS = 10.0
@@ -69,10 +69,19 @@ def inputs_of(model: keras.Model) -> Any:
     return structure if keras.tree.is_nested(structure) else None
 
 
+def in_order(samples: Samples | None, model: keras.Model) -> Samples | None:
+    """Samples as a model takes them: a dictionary may be given to one that has a list of inputs."""
+    structure = inputs_of(model)
+    if samples is None or not isinstance(samples.x, dict) or not isinstance(structure, (list, tuple)):
+        return samples
+    return Samples([samples.x[tensor.name] for tensor in structure], samples.y)
+
+
 def _single_samples(samples: Samples) -> Iterator[dict[str, np.ndarray]]:
     flat = keras.tree.flatten(samples.x)
-    for i in range(min(len(samples), _CALIBRATION_SAMPLES)):
-        yield {_input(n): array[i : i + 1] for n, array in enumerate(flat)}
+    for i in range(min(len(samples), CALIBRATION_SAMPLES)):
+        parts = (array[i : i + 1] for array in flat)
+        yield {_input(n): part.astype("float32") if part.dtype.kind == "f" else part for n, part in enumerate(parts)}
 
 
 def _input(n: int) -> str:
@@ -98,31 +107,45 @@ def predict(content: bytes, samples: Samples) -> list[np.ndarray]:
     return [np.concatenate(found) for found in zip(*parts, strict=True)]
 
 
-def latencies(contents: Sequence[bytes], sample: Samples) -> list[float]:
-    """Seconds for one sample on one thread, the median of each file; the files take turns.
+def latencies(contents: Sequence[bytes], sample: Samples) -> list[float | None]:
+    """Seconds for one sample on one thread, the median of each file; the files take turns. None where it can't run.
 
     Args:
         contents: The files.
         sample: One sample.
     """
-    interpreters = [_interpreter(content) for content in contents]
-    arrays = {_input(n): array for n, array in enumerate(keras.tree.flatten(sample.x))}
-    for interpreter in interpreters:
-        interpreter.allocate_tensors()
-        for details in interpreter.get_input_details():
-            name = next(name for name in arrays if name in details["name"])
-            interpreter.set_tensor(details["index"], _quantised(arrays[name], details))
-        interpreter.invoke()  # the first time is slower
+    interpreters = [_ready(content, sample) for content in contents]
     times: list[list[float]] = [[] for _ in contents]
     end = time.perf_counter() + _TIMING_SECS
     for i in range(_ROUNDS[1]):
         for interpreter, own in zip(interpreters, times, strict=True):
-            start = time.perf_counter()
-            interpreter.invoke()
-            own.append(time.perf_counter() - start)
+            if interpreter is not None:
+                start = time.perf_counter()
+                interpreter.invoke()
+                own.append(time.perf_counter() - start)
         if i + 1 >= _ROUNDS[0] and time.perf_counter() > end:
             break
-    return [float(np.median(own)) for own in times]
+    return [float(np.median(own)) if own else None for own in times]
+
+
+def _ready(content: bytes, sample: Samples) -> Any:
+    """An interpreter that has run the sample once: the first time is slower. None if it can't."""
+    arrays = {_input(n): array for n, array in enumerate(keras.tree.flatten(sample.x))}
+    interpreter = _interpreter(content)
+    try:
+        details = [
+            (d, next(array for name, array in arrays.items() if name in d["name"]))
+            for d in interpreter.get_input_details()
+        ]
+        for d, array in details:
+            interpreter.resize_tensor_input(d["index"], array.shape)
+        interpreter.allocate_tensors()
+        for d, array in details:
+            interpreter.set_tensor(d["index"], _quantised(array, d))
+        interpreter.invoke()
+    except (RuntimeError, ValueError):
+        return None
+    return interpreter
 
 
 def _interpreter(content: bytes) -> Any:

@@ -76,7 +76,7 @@ def test_report_as_json_has_the_numbers_that_were_logged(logdir, tell):
     good = runs["good"]
     due = pytest.approx(float(SCHEDULE(80)[1]), abs=1e-3)
     assert (good["steps"], good["planned_steps"]) == (80, 100)
-    assert good["total"] == {"measured": due, "target": due, "update": 80, "model": None}
+    assert good["total"] == {"step": 80, "measured": due, "target": due, "update": 80, "model": None}
     a, b = good["weights"]
     assert a == {"name": "a/kernel", "size": 100, "target": due, "update": 80, "measured": due} | {
         "threshold": 0.08,
@@ -130,6 +130,59 @@ def test_a_damaged_report_costs_itself_alone(tmp_path, tell):
     assert "50.0\u2009%" in out
     assert err.startswith("tb-sparsity: warning: The CompressionReport of run 'run' is left out")
     assert len(err.splitlines()) == 1
+
+
+def test_a_target_is_that_of_the_step_that_was_measured(tmp_path, tell):
+    points = [(30, {"sparsity/a/kernel": 0.2, logs.TOTAL: 0.2, "metrics/learning_rate": 0.25})]
+    points.append((90, {"metrics/val_loss": 1.0, "metrics/learning_rate": 0.5}))
+    logs.write(tmp_path / "run", {"a/kernel": 100}, points, SCHEDULE)
+    (found,) = json.loads(tell("report", tmp_path, "--json").out)["runs"]
+    assert (found["total"]["step"], found["total"]["update"], found["weights"][0]["update"]) == (30, 20, 20)
+    rate = next(m for m in found["metrics"] if m["name"] == "learning_rate")
+    assert (rate["last"], rate["last_step"], rate["best"], rate["best_step"]) == (0.5, 90, None, None)
+    out = tell("report", tmp_path).out
+    assert "are zero at step 30; the schedule asked for 0.0\u2009% at its update of step 20." in out
+    assert re.search(r"^learning_rate +0\.5\S* +– +–$", out, re.MULTILINE)
+
+
+def test_where_no_weights_are_described_nobody_knows_what_is_scheduled(tmp_path, tell):
+    with tb_sparsity.SparsityWriter(tmp_path / "run") as writer:
+        writer.log(1, sparsity={"a/kernel": 0.5})
+    out = tell("report", tmp_path).out
+    assert "Its total sparsity isn't in the log." in out
+    assert json.loads(tell("report", tmp_path, "--json").out)["runs"][0]["is_scheduled"] is None
+
+
+def test_what_steers_a_terminal_is_no_part_of_errors_and_warnings(tmp_path, tell):
+    name = "a\x1b[31m"
+    assert tell("inspect", tmp_path / name, code=2).err.endswith("a\\x1b[31m doesn't exist\n")
+    logs.write(tmp_path / name, {"a": 100}, [(1, {"sparsity/a": 0.5})], SCHEDULE)
+    write_report(tmp_path / name, "compression", '{"format":1,"variants":[{"\\u001b":1}],"layers":[],"samples":0}')
+    err = tell("report", tmp_path).err
+    assert err.startswith("tb-sparsity: warning: ")
+    assert "\x1b" not in err
+
+
+WITHOUT_JAX = """
+import runpy, sys
+from importlib.machinery import PathFinder
+
+class Without(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.split(".")[0] in ("jax", "scipy") else super().find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Without
+runpy.run_module("tb_sparsity", run_name="__main__")
+"""
+
+
+def test_a_plain_install_is_enough(logdir):
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_JAX, "report", str(logdir), "--csv"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("run,steps,")
 
 
 SCHEDULES = {

@@ -194,6 +194,35 @@ def test_several_inputs_outputs_and_batches(tmp_path):
     assert 0 < int8 < 0.03
 
 
+def test_a_dictionary_reaches_a_list_of_inputs_by_name():
+    keras.utils.set_random_seed(0)
+    query, document = keras.Input((5,), name="query"), keras.Input((5,), name="document")
+    model = keras.Model([query, document], keras.layers.Dense(1)(query) - 3 * keras.layers.Dense(1)(document))
+    rng = np.random.default_rng(0)
+    x = {"query": rng.normal(size=(50, 5)), "document": rng.normal(size=(50, 5))}  # float64, as from a division
+    y = model.predict(x, verbose=0)
+    report = tb_sparsity.compression_report(model, data=(x, y), metrics="mean_absolute_error", verbose=0)
+    for variant in report.variants:
+        assert variant.problem is None
+        assert variant.metrics["mean_absolute_error"] < (0.3 if "int8" in variant.file else 0.01)
+
+
+def test_calibration_takes_what_it_needs_of_endless_data(models, data):
+    import tensorflow as tf
+
+    endless = tf.data.Dataset.from_tensor_slices(data).batch(64).repeat()
+    given = {"files": ("TFLite int8",), "representative_data": endless, "verbose": 0}
+    assert tb_sparsity.compression_report(models[1], data=data, **given).variants[0].problem is None
+    with pytest.raises(ValueError, match="without an end"):
+        tb_sparsity.compression_report(models[1], data=endless, verbose=0)
+
+
+def test_a_report_that_cannot_be_written_is_an_error(models, data, tmp_path):
+    (tmp_path / "file").write_text("no directory")
+    with pytest.raises(OSError, match="file"):
+        tb_sparsity.compression_report(models[1], data=data, files=("Keras",), log_dir=tmp_path / "file", verbose=0)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

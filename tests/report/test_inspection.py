@@ -1,8 +1,10 @@
 """What `inspect_file` says of model files, against NumPy, h5py, gzip and TensorFlow's own interpreter."""
 
+import dataclasses
 import json
 import subprocess
 import zipfile
+from pathlib import Path
 
 import h5py
 import keras
@@ -239,3 +241,55 @@ def test_weights_in_other_files_are_not_followed(tmp_path):
     with h5py.File(tmp_path / "soft.weights.h5", "w") as file:
         file["layers/dense/vars/0"] = h5py.ExternalLink(str(tmp_path / "linked.weights.h5"), "/layers/dense/vars/0")
     assert inspect_file(tmp_path / "soft.weights.h5").weights == ()
+
+
+def test_attention_is_named_and_laid_out_as_in_training(tmp_path):
+    x = keras.Input((6, 16))
+    y = keras.layers.MultiHeadAttention(4, 8, name="mha")(x, x)
+    y = keras.layers.EinsumDense("abc,dc->abd", output_shape=(None, 32), name="einsum")(y)
+    attention = keras.Model(x, y)
+    for prunable in (p for layer in attention.layers for p in prunable_weights(layer)):
+        mask, _ = make_pattern(sparsity_m_by_n=(2, 4)).mask(prunable.weight.value, 0.5, prunable.layout)
+        prunable.weight.assign(prunable.weight * keras.ops.cast(mask, "float32"))
+    names = {f"mha/{part}/kernel" for part in ("query", "key", "value", "attention_output")}
+    for name in ("model.keras", "model.h5", "model.weights.h5"):
+        (attention.save_weights if "weights" in name else attention.save)(tmp_path / name)
+        found = inspect_file(tmp_path / name)
+        patterns = {w.size.name: w.patterns for w in found.weights if w.size.name.endswith("kernel")}
+        assert patterns == dict.fromkeys(names, ("2:4",)) | {"einsum/kernel": ()}
+        assert "einsum/kernel" in str(found)
+
+
+def test_names_in_a_notebook_are_text(tmp_path, small_model):
+    small_model.save_weights(tmp_path / "model.weights.h5")
+    found = dataclasses.replace(inspect_file(tmp_path / "model.weights.h5"), left_out=("<script>",))
+    assert "&lt;script&gt;" in found._repr_html_()
+    assert "<script>" not in found._repr_html_()
+
+
+def test_an_archive_that_unpacks_to_far_more_is_refused(tmp_path, small_model):
+    small_model.save(tmp_path / "bomb.keras")
+    with zipfile.ZipFile(tmp_path / "bomb.keras", "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("assets", bytes(2**25))
+    with pytest.raises(UnreadableFileError, match=r"unpacks to 33,[0-9,]+ bytes, more than a model would"):
+        inspect_file(tmp_path / "bomb.keras")
+
+
+def test_data_sets_are_read_once_and_no_more_than_the_file_can_hold(tmp_path):
+    with h5py.File(tmp_path / "shared.weights.h5", "w") as file:
+        file.create_dataset("layers/dense/vars/0", data=np.ones((8, 8), "float32"))
+        file["layers/dense_1"] = file["layers/dense"]
+        file["layers/dense/vars/1"] = file["layers/dense/vars/0"]
+        file["layers/dense/loop"] = file["layers"]
+    assert [w.size.name for w in inspect_file(tmp_path / "shared.weights.h5").weights] == ["dense/kernel"]
+    with h5py.File(tmp_path / "many.weights.h5", "w") as file:
+        for i in range(20):
+            file.create_dataset(f"layers/dense_{i}/vars/0", (1000, 1000), "float32", chunks=(1000, 1000))
+    with pytest.raises(UnreadableFileError, match="claims to be larger than it can be"):
+        inspect_file(tmp_path / "many.weights.h5")
+
+
+def test_the_size_is_found_without_reading_the_file_whole(tmp_path, small_model, monkeypatch):
+    small_model.save(tmp_path / "model.keras")
+    monkeypatch.delattr(Path, "read_bytes")
+    assert inspect_file(tmp_path / "model.keras").bytes == (tmp_path / "model.keras").stat().st_size

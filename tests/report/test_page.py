@@ -134,6 +134,15 @@ def test_a_schedule_that_can_not_be_evaluated_is_shown_as_text():
     assert ForTensors()._repr_html_() == "ForTensors(what=&#x27;&lt;b&gt;&#x27;)"
 
 
+def test_a_learning_rate_has_no_chart(tmp_path):
+    values = {logs.TOTAL: 0.5, "metrics/learning_rate": 0.25, "metrics/val_loss": 1.0}
+    logs.write(tmp_path / "run", {"a": 100}, [(1, values), (2, values)], tb_sparsity.OneShot(0.5, 1))
+    page = report_page(tb_sparsity.read_logs(tmp_path).values())
+    assert {"val_loss", "val_loss over sparsity"} <= set(re.findall("<title>(.*?)</title>", page))
+    assert "<title>learning_rate" not in page
+    assert re.search("<td[^>]*>learning_rate</td>", page)
+
+
 class Elements(HTMLParser):
     """Which elements and attributes a browser would find."""
 

@@ -98,6 +98,38 @@ def test_the_model_is_the_same_after_an_interruption(data, error):
     assert weights_of(model) == before
 
 
+def test_the_model_is_the_same_where_its_prediction_fails(model):
+    before = weights_of(model)
+    with pytest.raises(Exception, match=r"."):
+        tb_sparsity.sensitivity(model, (np.zeros((4, 7), "float32"), np.zeros(4, int)), verbose=0)
+    assert weights_of(model) == before
+
+
+class Failing(keras.Model):
+    """Can't be copied, and fails once it is told to."""
+
+    fails = False
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(2)
+
+    def call(self, x):
+        if self.fails:
+            raise RuntimeError("as told")
+        return self.dense(x)
+
+
+def test_so_is_a_subclassed_model(data):
+    model = Failing()
+    model(data[0][:1])
+    before = weights_of(model)
+    model.fails = True
+    with pytest.raises(RuntimeError):
+        tb_sparsity.sensitivity(model, data, verbose=0)
+    assert weights_of(model) == before
+
+
 def test_patterns_of_every_kind_and_of_pruned_models(model, data):
     pruned = tb_sparsity.prune_low_magnitude(model, tb_sparsity.ConstantSparsity(0.5, 0))
     before = weights_of(pruned)

@@ -16,6 +16,14 @@ it.each([
   expect(commonEpoch(runs)).toBe(common);
 });
 
+it.each([
+  [{ steps_per_epoch: -1 }, null],
+  [{ steps_per_epoch: 20, first_step: 31 }, null],
+  [{ steps_per_epoch: 20, first_step: 41 }, 20],
+])("a manifest with %j has a grid of %s", (fields, common) => {
+  expect(commonEpoch([run("a", { manifest: { ...manifest([], []), ...fields } })])).toBe(common);
+});
+
 it("does not take a run without a manifest for one that agrees", () => {
   const known = run("a", { manifest: { ...manifest([], []), steps_per_epoch: 5 } });
   expect(commonEpoch([known, run("tfmot")])).toBeNull();

@@ -121,7 +121,6 @@ export class SeriesCache<T = Logged> {
           entry.fresh = true;
           entry.loaded.value = answers[i] ?? null;
         });
-        this.error.value = null;
       });
     } catch (error) {
       for (const entry of entries) if (entry.batch === batch) entry.batch = null;

@@ -63,10 +63,6 @@ export function DifferenceChart({ base, name }: { base: Run; name: string }) {
       return { run, arrived, points: points && difference && { ...points, value } };
     });
   });
-  const others = useComputed(() =>
-    curves.value.flatMap(({ run, points }) => (points && run !== base ? [points] : [])),
-  );
-  const focus = useFocus(others, HOLD);
   // Apart from what follows the zoom.
   const placed = useComputed(() =>
     curves.value.flatMap(({ run, points }) => {
@@ -75,6 +71,12 @@ export function DifferenceChart({ base, name }: { base: Run; name: string }) {
       return [{ run: run.run, color: runColor(run), mark: runMark(run), points, places }];
     }),
   );
+  const others = useComputed(() =>
+    placed.value.flatMap(({ run, points, places }) =>
+      run === base.run ? [] : [{ ...points, step: places }],
+    ),
+  );
+  const focus = useFocus(others, HOLD);
   const model = useComputed<ChartModel>(() => ({
     curves: placed.value,
     complete: curves.value.every(({ arrived }) => arrived),
@@ -88,7 +90,7 @@ export function DifferenceChart({ base, name }: { base: Run; name: string }) {
 
   const at = visible ? cursor.value : null;
   const rows = curves.value
-    .filter(({ run }) => run !== base)
+    .filter(({ run }) => run.run !== base.run)
     .map(({ run, points }) => rowAt({ run, color: runColor(run), plan: null }, points, at));
   const place = at ?? endOf(rows);
   const reference = series.get({ run: base.run, tag });

@@ -10,7 +10,7 @@ export function CopyLink() {
       words="Copy link"
       field="Link to this view; copy it from here"
       // With a view in it always: a link without any parameter shows what its reader had last.
-      text={() => linkTo({ view: shownView.value.name, ...linkParams() })}
+      text={() => linkTo({ ...linkParams(), view: shownView.value.name })}
     />
   );
 }

@@ -67,12 +67,6 @@ export function StepFigure(props: FigureProps) {
   const sources = useComputed(() =>
     shownRuns.value.filter(has).map((run) => ({ run, color: runColor(run), plan: planOf(run) })),
   );
-  const measured = useComputed(() =>
-    kind === "metric"
-      ? sources.value.flatMap(({ run }) => series.get({ run: run.run, tag }) ?? [])
-      : [],
-  );
-  const focus = useFocus(measured);
   // Apart from what follows the zoom.
   const placed = useComputed(() => {
     const curves: ChartModel["curves"] = [];
@@ -89,6 +83,15 @@ export function StepFigure(props: FigureProps) {
     }
     return { curves, complete };
   });
+  const seen = useComputed(() =>
+    kind === "metric"
+      ? placed.value.curves.map(({ places, points, drawn = points }) => ({
+          ...drawn,
+          step: places,
+        }))
+      : [],
+  );
+  const focus = useFocus(seen);
   const model = useComputed<ChartModel>(() => ({
     ...placed.value,
     targets: kind === "metric" ? [] : sources.value.flatMap(targetParts),

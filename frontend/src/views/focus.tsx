@@ -2,7 +2,7 @@ import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
 import { niceRange } from "../charts/axes";
 import { focusOf, outsideOf, within } from "../data/focus";
 import { formatStep } from "../data/format";
-import { stepZoom } from "../data/store";
+import { axisZoom } from "../data/store";
 import type { Points } from "../data/types";
 
 export interface Focus {
@@ -14,14 +14,17 @@ export interface Focus {
   whole: { value: boolean };
 }
 
-/** What a chart of these curves shows of their values, as long as nobody wants to see all. */
+/**
+ * What a chart of these curves shows of their values, as long as nobody wants to see all. Their steps
+ * are places on the axis here.
+ */
 export function useFocus(
   curves: ReadonlySignal<readonly Points[]>,
   always: readonly number[] = [],
 ): Focus {
   const whole = useSignal(false);
   const found = useComputed(() => {
-    const seen = curves.value.map((points) => within(points, stepZoom.value));
+    const seen = curves.value.map((points) => within(points, axisZoom.value));
     const range = focusOf(seen, always);
     if (!range) return null;
     // What the axis shows is more: it begins and ends on a tick.

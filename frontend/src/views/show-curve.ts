@@ -6,7 +6,10 @@ export function showWeight(name: string): void {
   show('figure[data-chart="weight"]', ({ dataset }) => dataset.weight === name);
 }
 
-/** Scrolls to the curve that a sentence speaks of, and puts the cursor of all charts on the step. */
+/**
+ * Scrolls to the curve that a sentence speaks of. Over steps the cursor goes to the step, too: over
+ * time, each run has another place for it.
+ */
 export function showPlace(place: Place): void {
   if ("metric" in place) chooseMetricByName(place.metric);
   else if (!filteredWeights.value.some(({ name }) => name === place.weight))

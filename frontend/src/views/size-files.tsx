@@ -153,15 +153,21 @@ function Cells({ row, scale }: { row: FileRow; scale: Scale }) {
           <Cell name="bytes" value={variant.bytes} format={formatStep} />
           <Cell name="ratio" value={variant.ratio} format={formatRatio} />
           {variant.problem ? (
-            <td colSpan={names.length} class="reason quiet">
+            <td colSpan={names.length + 1} class="reason quiet">
               Could not be run. {variant.problem}
             </td>
           ) : (
-            names.map((name) => (
-              <MetricCell key={name} name={name} variant={variant} before={before} />
-            ))
+            <>
+              {names.map((name) => (
+                <MetricCell key={name} name={name} variant={variant} before={before} />
+              ))}
+              <Cell
+                name="latency"
+                value={variant.latency}
+                format={(value) => `${value.toFixed(2)}×`}
+              />
+            </>
           )}
-          <Cell name="latency" value={variant.latency} format={(value) => `${value.toFixed(2)}×`} />
         </>
       )}
     </>
