@@ -328,7 +328,7 @@ def test_a_link_that_may_not_be_copied_is_there_to_be_copied(page, open_tab, tim
     field = tab.frame.get_by_label("Link to this view")
     expect(field).to_be_focused()
     link = field.input_value()
-    assert re.fullmatch(re.escape(tab.url) + r"&p\.sparsity\.view=overview&p\.sparsity\.axis=wall", link)
+    assert re.fullmatch(re.escape(tab.url) + r"&p\.sparsity\.axis=wall&p\.sparsity\.view=overview", link)
     assert field.evaluate("field => field.value.slice(field.selectionStart, field.selectionEnd)") == link
     page.keyboard.press("Escape")
     expect(field).to_have_count(0)
