@@ -13,7 +13,7 @@ PORT ?= 6006
 BIN := $(VENV)/bin
 STATIC := tb_sparsity/plugin/static
 
-.PHONY: demo article tensorboard test lint format pytest browser backends parity frontend frontend-check frontend-test proto bench chromium clean
+.PHONY: demo article tensorboard test lint format pytest browser backends jax torch parity frontend frontend-check frontend-test proto bench chromium clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python demo/train_mnist.py --data "$(DATA)" --logdir "$(LOGDIR)" $(ARGS)
@@ -24,9 +24,9 @@ article: $(VENV)/.demo
 tensorboard: $(VENV)/.demo
 	$(BIN)/tensorboard --logdir "$(LOGDIR)" --port $(PORT)
 
-# Three suites side by side: compilers use one core, and the browser's waits for pages and servers.
+# Four suites side by side: compilers use one core, and the browser's waits for pages and servers.
 test: lint frontend-test frontend-check $(VENV)/.test $(PARITY_VENV)/.made chromium
-	$(MAKE) --no-print-directory -j3 --output-sync=target pytest browser backends
+	$(MAKE) --no-print-directory -j4 --output-sync=target pytest browser jax torch
 
 lint: $(VENV)/.test frontend/node_modules/.made
 	$(BIN)/ruff check .
@@ -49,11 +49,10 @@ browser: $(VENV)/.test chromium
 ENGINE := tests/pruning tests/callbacks tests/report/test_sensitivity.py tests/test_measure.py tests/test_schedules.py -m "not slow" \
   $(foreach test,devices distributions policy xnnpack,--ignore=tests/pruning/test_$(test).py)
 
-backends: $(VENV)/.test
-	for backend in jax torch; do \
-	  echo "Keras on $$backend:"; \
-	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest -p no:cacheprovider $(ENGINE) $(ARGS) || exit 1; \
-	done
+backends: jax torch
+
+jax torch: $(VENV)/.test
+	KERAS_BACKEND=$@ $(BIN)/python -m pytest -p no:cacheprovider $(ENGINE) $(ARGS)
 
 # The comparison with tfmot alone; `make test` runs it too.
 parity: $(VENV)/.test $(PARITY_VENV)/.made
