@@ -16,6 +16,8 @@ from tb_sparsity.pruning.masks import count_true
 from tb_sparsity.pruning.weights import TrackedWeight, pruned_or_prunable, tracked_weights
 from tb_sparsity.pruning.wrapper import PruneLowMagnitude, collect_wrappers
 
+_LITTLE = 2**14  # a copy of so many entries costs less than an operation of their own
+
 
 def training_step(model: keras.Model) -> int:
     """Training steps taken: the wrappers' count, which goes on after recompiling; without any, the optimizer's."""
@@ -35,9 +37,6 @@ def _innermost(optimizer: Any) -> Any:
     while hasattr(optimizer, "inner_optimizer"):
         optimizer = optimizer.inner_optimizer
     return optimizer
-
-
-_LITTLE = 2**14  # a copy of so many entries costs less than an operation of their own
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,9 @@ class Meter:
         self._pruned = [w for w in self.weights if w.pruned]
         shown = {w.name for w in self.weights}
         others = [w for w in weights if not w.pruned and (w.variable.trainable or w.name in shown)]
+        # Biases and the like are counted together, as if they were one weight.
+        self._little = [w for w in others if w.name not in shown and w.size <= _LITTLE]
         self._others = [w for w in others if w.name in shown or w.size > _LITTLE]
-        self._little = [w for w in others if w not in self._others]  # biases and the like, counted together
         self._wrappers = {w.layer_name: w.wrapper for w in self.weights if w.wrapper}
         self._with_threshold = [w for w in self._pruned if w.wrapper and w.wrapper.pattern.has_threshold]
         optimizer = getattr(model, "optimizer", None)
@@ -90,7 +90,8 @@ class Meter:
         """What stands where: in the numbers that are read, and in a row of values."""
         counted = [*self._pruned, *self._others]
         place = {w.name: i for i, w in enumerate(counted)}
-        n, others, thresholds = len(self._pruned), len(self._others) + bool(self._little), len(self._with_threshold)
+        together = [sum(w.size for w in self._little)] if self._little else []
+        n, others, thresholds = len(self._pruned), len(self._others) + len(together), len(self._with_threshold)
         read = (others, len(self._wrappers), self._optimizer is not None, n, n, n, thresholds)
         ends = np.cumsum([0, *read])
         names = ("others", "steps", "learning_rate", "zeros", "masked", "changed", "thresholds")
@@ -98,9 +99,9 @@ class Meter:
         self._rest = slice(ends[3])
         self._numbers = np.zeros(ends[-1], np.int32)
 
-        self._sizes = np.array([w.size for w in counted] + [sum(w.size for w in self._little)][: len(self._little)])
+        self._sizes = np.array([w.size for w in counted] + together)
         self._shown = np.array([place[w.name] for w in self.weights], np.int64)
-        in_model = [w.variable.trainable for w in counted] + [True][: len(self._little)]
+        in_model = [w.variable.trainable for w in counted] + [True] * len(together)
         totals = {TOTAL_PRUNED: np.arange(len(self._sizes)) < n, TOTAL_MODEL: np.array(in_model, bool)}
         totals = {name: members for name, members in totals.items() if members.any()}
         self._totals = np.array(list(totals.values()), np.float64).reshape(len(totals), len(self._sizes))

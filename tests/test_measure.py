@@ -118,6 +118,22 @@ def test_compiled_with_xla_and_without(small_model, small_data):
             train(keras.models.clone_model(pruned), small_data, Truth(), jit_compile=jit_compile)
 
 
+@pytest.mark.skipif(backend() != "tensorflow", reason="its raw operations are TensorFlow's")
+def test_where_the_raw_operation_fails_the_function_measures(small_model, small_data, monkeypatch):
+    import tensorflow as tf
+
+    refused = []
+
+    def refuse(**arguments):
+        refused.append(arguments)
+        raise tf.errors.UnimplementedError(None, None, "not on this device")
+
+    monkeypatch.setattr(tf.raw_ops, "StatefulPartitionedCall", refuse)
+    pruned = prune_low_magnitude(small_model, PolynomialDecay(0.1, 0.8, begin_step=2, end_step=13, frequency=4))
+    train(pruned, small_data, Truth())
+    assert len(refused) >= 20
+
+
 def test_a_model_of_no_layers_that_can_be_pruned():
     model = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization(center=False)])
     measured = Meter(model).measure()

@@ -3,9 +3,12 @@ import shutil
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 import tb_sparsity
 from tests.browser import logs
+from tests.browser.loaded import wait_until_loaded
+from tests.browser.tab import Tab
 
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -52,6 +55,18 @@ def page(browser):
     context.close()
     assert not wrong
     assert not pwned
+
+
+@pytest.fixture
+def open_tab(page, tensorboard):
+    """Opens the tab over a log directory, once the server knows all that its files hold."""
+
+    def open_it(logdir, link="", **kwargs):
+        tab = Tab(page, wait_until_loaded(tensorboard(logdir, **kwargs), logdir).url, link)
+        expect(tab.main).to_have_attribute("data-state", "ready", timeout=20_000)
+        return tab
+
+    return open_it
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import tb_sparsity
 from tests.browser import logs
-from tests.browser.loaded import wait_until_loaded
 from tests.browser.logs import TOTAL, percent
-from tests.browser.tab import Tab, is_inked, rgb
+from tests.browser.tab import is_inked, rgb
 
 pytestmark = pytest.mark.browser
 
@@ -50,15 +49,6 @@ def only(weight, since, factor, until=10**9):
     return lambda name, step, due: due * factor if name == weight and since <= step < until else due
 
 
-@pytest.fixture
-def open_tab(page, tensorboard):
-    def open_it(logdir, link="", drawn=True):
-        tab = Tab(page, wait_until_loaded(tensorboard(logdir), logdir).url, link)
-        return tab.wait_until_drawn() if drawn else tab
-
-    return open_it
-
-
 def said(tab, run):
     return tab.frame.locator(f'[data-headline="{run}/sparsity"]')
 
@@ -81,7 +71,7 @@ def test_each_problem_is_said_first_with_its_weight_and_step(open_tab, tmp_path)
     # Here it repeats what was trained already, and all is well.
     write(tmp_path / "repeated", steps=range(10, 901, 10))
     write(tmp_path / "repeated", steps=range(510, 1001, 10), first_step=501)
-    tab = open_tab(tmp_path)
+    tab = open_tab(tmp_path).wait_until_drawn()
     tab.frame.get_by_role("button", name="and 5 more, with problems").click()
 
     at = {step: percent(target(step)) for step in (500, 850, 890, 1000)}
@@ -113,7 +103,7 @@ def test_each_problem_is_said_first_with_its_weight_and_step(open_tab, tmp_path)
 
 def test_a_problem_leads_to_its_curve_and_step(open_tab, tmp_path):
     write(tmp_path / "nan", only("head/kernel", 900, 0.5), metric=lambda step: 0.9 if step < 570 else NAN)
-    tab = open_tab(tmp_path)
+    tab = open_tab(tmp_path).wait_until_drawn()
     for name, figure, step in (
         ("head/kernel", tab.weight("head/kernel"), "900"),
         ("val_accuracy", tab.metric, "570"),
@@ -128,9 +118,19 @@ def test_a_problem_leads_to_its_curve_and_step(open_tab, tmp_path):
     expect(tab.weight("head/kernel")).to_be_focused()
 
 
+def test_comparing_tells_of_the_same_problems(open_tab, tmp_path):
+    write(tmp_path / "dip", only("dense/kernel", 860, 0.25, until=900))
+    write(tmp_path / "fine")
+    nan = [(step, {"sparsity/conv/kernel": 0.0, "metrics/loss": NAN if step > 100 else 0.5}) for step in (100, 200)]
+    logs.write(tmp_path / "dense", {"conv/kernel": 1000}, nan)
+    tab = open_tab(tmp_path, "&p.sparsity.view=compare")
+    for run, words in (("dip", "weights revived"), ("fine", "done"), ("dense", "loss not finite")):
+        expect(tab.frame.locator(f'tr[data-compare="{run}/sparsity"]')).to_contain_text(words)
+
+
 def test_many_problems_are_counted_until_asked_for(open_tab, tmp_path):
     write(tmp_path / "lost", lambda _, step, due: due if step < 900 else due / 2, metric=lambda step: NAN)
-    tab = open_tab(tmp_path)
+    tab = open_tab(tmp_path).wait_until_drawn()
     problems = tab.frame.locator("[data-problem]")
     expect(problems).to_have_count(2)
     expect(problems.first).to_contain_text("val_accuracy is not a finite number (NaN or infinite) since step 10.")
@@ -142,7 +142,7 @@ def test_many_problems_are_counted_until_asked_for(open_tab, tmp_path):
 
 def test_a_training_that_was_killed_is_no_training_that_goes_on(open_tab, tmp_path):
     write(tmp_path / "killed", steps=range(10, 501, 10))
-    tab = open_tab(tmp_path)
+    tab = open_tab(tmp_path).wait_until_drawn()
     half = percent(target(500))
     expect(tab.headline).to_contain_text(
         f"{half} of the prunable weights are zero, of 80.0\u2009% at the schedule’s end"
@@ -164,7 +164,7 @@ def test_the_layers_range_is_named(open_tab, tmp_path):
     schedules = {name: tb_sparsity.ConstantSparsity(s, 10) for name, s in zip(WEIGHTS, (0.5, 0.9, 0.7), strict=True)}
     values = {"sparsity/conv/kernel": 0.5, "sparsity/dense/kernel": 0.9, "sparsity/head/kernel": 0.7}
     logs.write(tmp_path / "uneven", WEIGHTS, [(s, values | {TOTAL: 0.795238}) for s in (10, 20)], schedules, 20)
-    tab = open_tab(tmp_path)
+    tab = open_tab(tmp_path).wait_until_drawn()
     expect(tab.headline).to_contain_text(
         "All 3 layers are on schedule, from 50.0\u2009% in conv/kernel to 90.0\u2009% in dense/kernel."
     )
@@ -173,7 +173,7 @@ def test_the_layers_range_is_named(open_tab, tmp_path):
 def test_epochs_are_a_grid_where_the_runs_share_them(open_tab, tmp_path):
     write(tmp_path / "one", steps_per_epoch=200)
     write(tmp_path / "other", steps_per_epoch=300)
-    tab = open_tab(tmp_path)
+    tab = open_tab(tmp_path).wait_until_drawn()
     epoch = tab.readout(tab.total, "epoch")
     expect(tab.total).to_have_attribute("data-points", "200")
     expect(epoch).to_have_count(0)
@@ -199,7 +199,7 @@ def test_updates_of_two_schedules_are_told_apart(open_tab, tmp_path):
     other = tb_sparsity.ConstantSparsity(0.5, begin_step=30, frequency=170)
     write(tmp_path / "one")
     write(tmp_path / "other", schedule=other)
-    tab = open_tab(tmp_path)
+    tab = open_tab(tmp_path).wait_until_drawn()
     expect(tab.total).to_have_attribute("data-points", "200")
     pixels, page = tab.pixels(), np.array([255, 255, 255])
 
@@ -220,7 +220,7 @@ def test_runs_of_one_hue_carry_marks_and_any_run_may_have_another_colour(open_ta
     names = [f"run-{i}" for i in range(16)]
     for name in names:
         write(tmp_path / name, steps=range(100, 1001, 100))
-    tab = open_tab(tmp_path)
+    tab = open_tab(tmp_path).wait_until_drawn()
     expect(tab.frame.locator("[data-run-toggle]")).to_have_count(16)
 
     def looks():
@@ -250,7 +250,7 @@ def test_runs_of_one_hue_carry_marks_and_any_run_may_have_another_colour(open_ta
 def test_an_outlier_does_not_press_the_comparison_flat(open_tab, tmp_path):
     write(tmp_path / "base", metric=lambda step: 0.9)
     write(tmp_path / "own", metric=lambda step: 0.1 if step <= 20 else 0.9 + (step % 40) / 2000)
-    tab = open_tab(tmp_path, "&p.sparsity.view=compare&p.sparsity.baseline=base%2Fsparsity", drawn=False)
+    tab = open_tab(tmp_path, "&p.sparsity.view=compare&p.sparsity.baseline=base%2Fsparsity")
     figure = tab.frame.locator('figure[data-chart="difference"]')
     expect(figure).to_have_attribute("data-points", "200", timeout=20_000)
     expect(figure).to_contain_text("2 points lie outside, marked at the edge.")

@@ -9,7 +9,6 @@ from playwright.sync_api import expect
 import tb_sparsity
 from tests.browser import logs
 from tests.browser.logs import number, percent
-from tests.browser.tab import Tab
 
 pytestmark = pytest.mark.browser
 
@@ -56,13 +55,8 @@ class Heat:
 
 
 @pytest.fixture
-def open_heat(page, tensorboard):
-    def open_it(logdir, link=LINK, **kwargs):
-        tab = Tab(page, tensorboard(logdir, **kwargs).url, link)
-        expect(tab.main).to_have_attribute("data-state", "ready", timeout=20_000)
-        return Heat(tab)
-
-    return open_it
+def open_heat(open_tab):
+    return lambda logdir, link=LINK, **kwargs: Heat(open_tab(logdir, link, **kwargs))
 
 
 @pytest.mark.parametrize("fast", [True, False], ids=["rust", "python"])

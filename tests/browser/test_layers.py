@@ -8,7 +8,6 @@ from playwright.sync_api import expect
 import tb_sparsity
 from tests.browser import logs
 from tests.browser.logs import percent
-from tests.browser.tab import Tab
 
 pytestmark = pytest.mark.browser
 
@@ -31,16 +30,6 @@ class Table:
 
     def sort_by(self, column):
         self.frame.get_by_role("columnheader", name=column).get_by_role("button").click()
-
-
-@pytest.fixture
-def open_tab(page, tensorboard):
-    def open_it(logdir, link="", **kwargs):
-        tab = Tab(page, tensorboard(logdir, **kwargs).url, link)
-        expect(tab.main).to_have_attribute("data-state", "ready", timeout=20_000)
-        return tab
-
-    return open_it
 
 
 @pytest.mark.parametrize("fast", [True, False], ids=["rust", "python"])
@@ -79,6 +68,16 @@ def test_what_is_off_schedule_comes_first_and_says_so(open_tab, drifting):
     expect(tab.frame.locator('tr[data-row="dense/kernel"]')).to_contain_text(re.compile(r"[\d.]+ points below"))
     expect(table.rows.first).to_have_attribute("data-row", "dense/kernel")
     expect(tab.frame.locator('tr[data-row="conv/kernel"]')).to_contain_text("done")
+
+
+@pytest.mark.parametrize("view", ["overview", "layers", "tradeoff"])
+def test_a_weight_on_the_left_leads_to_its_chart(open_tab, trained, view):
+    tab = open_tab(trained, f"&p.sparsity.view={view}")
+    tab.frame.get_by_role("navigation", name="Weights").get_by_role("button", name="head/kernel").click()
+    expect(tab.weight("head/kernel")).to_be_focused()
+    expect(tab.weight("head/kernel")).to_be_in_viewport()
+    shown = "layers" if view == "layers" else "overview"
+    expect(tab.frame.get_by_role("tabpanel")).to_have_attribute("data-view", shown)
 
 
 def test_a_thousand_rows_are_sorted_filtered_and_scrolled(open_tab, tmp_path):

@@ -77,16 +77,6 @@ def curves(timed):
     return {name: Curve(timed, name) for name in CLOCKS}
 
 
-@pytest.fixture
-def open_tab(page, tensorboard):
-    def open_it(logdir, link="", **kwargs):
-        tab = Tab(page, tensorboard(logdir, **kwargs).url, link)
-        expect(tab.main).to_have_attribute("data-state", "ready", timeout=20_000)
-        return tab
-
-    return open_it
-
-
 def choose_axis(tab, name):
     tab.frame.get_by_label("Horizontal axis").select_option(name)
 
@@ -269,6 +259,18 @@ def test_a_zoomed_chart_is_moved_along_and_zoomed_by_keys(open_tab, timed):
     for _ in range(4):
         tab.page.keyboard.press("-")
     expect(reset(tab)).to_have_count(0)
+
+
+def test_the_crosshair_leaves_with_the_focus(open_tab, timed):
+    tab = open_tab(timed).wait_until_drawn()
+    crosshair = tab.total.locator(".crosshair")
+    tab.press(tab.total, "ArrowLeft", "Tab", "ArrowLeft")  # its first button has the focus, and the chart its keys
+    expect(crosshair).to_be_visible()
+    for _ in range(tab.total.get_by_role("button").count()):
+        expect(tab.total.locator(":focus")).to_have_count(1)
+        tab.page.keyboard.press("Tab")
+    expect(tab.total.locator(":focus")).to_have_count(0)
+    expect(crosshair).to_be_hidden()
 
 
 def test_a_name_in_the_legend_hides_its_run_or_shows_it_alone(open_tab, timed):

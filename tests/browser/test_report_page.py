@@ -73,8 +73,10 @@ def test_it_opens_from_disk_and_shows_the_numbers_of_the_json(logdir, page, sche
                 f"step {w['changed']:,}",
             ]
         metrics = table(window, run["run"], "Metrics")
+        best = {m["name"]: m["best_step"] for m in run["metrics"]}
+        assert [name for name, step in best.items() if step is None] == ["learning_rate"]
         assert {name: cells[2] for name, cells in metrics.items()} == {
-            m["name"]: f"step {m['best_step']:,}" for m in run["metrics"]
+            name: "–" if step is None else f"step {step:,}" for name, step in best.items()
         }
         said = window.locator("li", has_text=run["run"]).inner_text()
         assert percent(run["total"]["measured"]) in said

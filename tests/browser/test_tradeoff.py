@@ -8,9 +8,7 @@ from playwright.sync_api import expect
 
 import tb_sparsity
 from tests.browser import logs
-from tests.browser.loaded import wait_until_loaded
 from tests.browser.logs import TOTAL, number, percent
-from tests.browser.tab import Tab
 
 pytestmark = pytest.mark.browser
 
@@ -41,13 +39,8 @@ class TradeOff:
 
 
 @pytest.fixture
-def open_view(page, tensorboard):
-    def open_it(logdir, link="", **kwargs):
-        tab = Tab(page, wait_until_loaded(tensorboard(logdir, **kwargs), logdir).url, VIEW + link)
-        expect(tab.main).to_have_attribute("data-state", "ready", timeout=20_000)
-        return TradeOff(tab)
-
-    return open_it
+def open_view(open_tab):
+    return lambda logdir, link="", **kwargs: TradeOff(open_tab(logdir, VIEW + link, **kwargs))
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,7 @@ export class StepChart {
   private drawn: ChartModel | null = null;
   private zoom: readonly [number, number] | null = null;
   private cursor: number | null = null;
+  private log = false;
   private width = 0;
   private height = 0;
   private readonly crosshair = document.createElement("div");
@@ -85,7 +86,7 @@ export class StepChart {
   private readonly draw = () => {
     const { plot: u, model, width, height, drawn } = this;
     if (!model || width <= 0) return;
-    if (u && drawn?.curves.length === model.curves.length) {
+    if (u && drawn?.curves.length === model.curves.length && this.log === this.isLog(model)) {
       if (u.width !== width || u.height !== height) u.setSize({ width, height });
       // A zoom has the curves of before: they need not be joined anew.
       if (drawn.curves !== model.curves) u.setData(align(model), false);
@@ -196,7 +197,8 @@ export class StepChart {
 
   private options(model: ChartModel): uPlot.Options {
     const { axisWidth, unit, ticks } = this.look;
-    const log = this.look.log === true && isPositive(model);
+    const log = this.isLog(model);
+    this.log = log;
     const ink = (name: string) => getComputedStyle(this.host).getPropertyValue(name);
     const axis = { font: FONT, stroke: () => ink("--muted"), ticks: { show: false } };
     return {
@@ -301,6 +303,12 @@ export class StepChart {
     };
   }
 
+  /** Zero and what is below it have no place on a logarithmic axis. */
+  private isLog({ curves }: ChartModel): boolean {
+    if (this.look.log !== true) return false;
+    return curves.every(({ points }) => points.value.every((v) => v === null || v > 0));
+  }
+
   private select(u: uPlot): void {
     const { left, width } = u.select;
     if (width < 4) return;
@@ -309,11 +317,6 @@ export class StepChart {
     const zoom = selected(range, this.whole, this.steps);
     if (zoom) this.events.onZoom(zoom);
   }
-}
-
-/** Zero and what is below it have no place on a logarithmic axis. */
-function isPositive({ curves }: ChartModel): boolean {
-  return curves.every(({ points }) => points.value.every((v) => v === null || v > 0));
 }
 
 /** Whether a curve has so few points, so far apart, that marking each of them helps. */

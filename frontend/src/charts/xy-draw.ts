@@ -1,5 +1,6 @@
 import type { Sample } from "../data/tradeoff";
 import { tickLabels, valueTicks } from "./axes";
+import { drawMark } from "./marks";
 import { placeLabels, shareTicks } from "./xy-layout";
 import type { XyCurve, XyModel } from "./xy-model";
 
@@ -19,6 +20,8 @@ export interface XyView {
 /** Above and to the right of the area, so that marks at its edge are whole. */
 export const EDGE = 12;
 const FONT = '11px system-ui, "Segoe UI", Roboto, Arial, sans-serif';
+/** Between two marks of a curve. */
+const MARK_SPACE = 88;
 /** With few points each one is marked. */
 const DOTS_UP_TO = 60;
 /** More names than this would cover the curves; the list beside the chart has them all. */
@@ -137,8 +140,9 @@ function drawEnvelope(view: XyView, { envelope: corners, x: [leftmost] }: XyMode
   context.restore();
 }
 
-function drawCurve(view: XyView, { samples, color, faint }: XyCurve): void {
+function drawCurve(view: XyView, curve: XyCurve): void {
   const { context } = view;
+  const { samples, color, faint } = curve;
   context.save();
   context.strokeStyle = faint ? view.ink("--field") : color;
   context.fillStyle = context.strokeStyle;
@@ -159,6 +163,21 @@ function drawCurve(view: XyView, { samples, color, faint }: XyCurve): void {
     }
   }
   context.restore();
+  if (!faint) drawShapes(view, curve);
+}
+
+/** What tells a curve from others of its colour, apart by its own length: these curves also run upwards. */
+function drawShapes(view: XyView, { samples, mark = 0, color }: XyCurve): void {
+  if (mark === 0) return;
+  let [fromX, fromY, way] = [0, 0, 0];
+  samples.forEach((sample, i) => {
+    const [x, y] = [view.x(sample.sparsity), view.y(sample.value)];
+    way = i === 0 ? MARK_SPACE / 2 : way + Math.hypot(x - fromX, y - fromY);
+    [fromX, fromY] = [x, y];
+    if (way < MARK_SPACE) return;
+    drawMark(view.context, mark, x, y, { color, page: view.ink("--page") });
+    way = 0;
+  });
 }
 
 function drawMarks(view: XyView, curve: XyCurve): void {

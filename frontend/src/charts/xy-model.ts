@@ -18,6 +18,8 @@ export interface XyCurve {
   run: string;
   name: string;
   color: string;
+  /** What it carries besides its colour; 0: nothing. */
+  mark?: number;
   samples: readonly Sample[];
   final: Sample | null;
   /** Null: there is no front, and the end is not marked. */

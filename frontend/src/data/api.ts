@@ -99,8 +99,8 @@ export function fetchReports<T>(kind: ReportKind, read: (answer: unknown) => T |
           const query = new URLSearchParams({ run, kind });
           return read(await ask(`${ROUTES.report}?${query}`, { signal }));
         } catch (error) {
-          // Asked again, TensorBoard would say the same.
-          if (!(error instanceof ApiError) || error.status !== 404) throw error;
+          // One that TensorBoard can't give is no reason to show none. If it answers nothing at all, it is asked again.
+          if (!(error instanceof ApiError) || error.status === null) throw error;
           return { unreadable: error.message };
         }
       }),

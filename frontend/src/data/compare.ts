@@ -54,6 +54,8 @@ export function orderMetrics(metrics: readonly string[]): string[] {
 export function statusWords(status: RunStatus): StatusWords {
   const { phase, off, plan, measured } = status;
   const said = (text: string, trouble = false) => ({ text, trouble });
+  const [broken] = status.broken;
+  if (broken) return said(`${broken.metric} not finite`, true);
   switch (phase) {
     case "loading":
       return said("…");
@@ -70,8 +72,6 @@ export function statusWords(status: RunStatus): StatusWords {
     case "ended-short":
       return said("ended before its schedule", true);
     default: {
-      const [broken] = status.broken;
-      if (broken) return said(`${broken.metric} not finite`, true);
       if (off.length > 0) return said(`${count(off.length, "weight")} off schedule`, true);
       if (status.revived.length > 0) return said("weights revived", true);
       if (reachedInTime(status) !== null) return said("will end before its schedule", true);

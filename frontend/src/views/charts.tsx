@@ -32,6 +32,8 @@ const ACCURACY_LOOK: ChartLook = { axisWidth: AXIS_WIDTH, unit: "share", ticks: 
 const METRIC_LOOK: ChartLook = { axisWidth: AXIS_WIDTH, unit: "number", ticks: null };
 const LOG_LOOK: ChartLook = { ...METRIC_LOOK, log: true };
 
+const smoothing = () => smoothingWeight(smooth.value);
+
 const formatAccuracy = (value: number) => formatShare(value, 2);
 
 export function TotalChart() {
@@ -72,16 +74,15 @@ export function MetricChart() {
   if (name === null) return null;
   const share = isShareMetric(name);
   const format = share ? formatAccuracy : formatNumber;
-  const smoothing = smoothingWeight(smooth.value);
   const log = scale.value === "log";
   return (
     <section>
       <h2>
         <MetricChoice />
-        <MetricControls smoothing={smoothing} log={log} />
+        <MetricControls log={log} />
       </h2>
       <StepFigure
-        key={`${smoothing} ${log} ${name}`}
+        key={`${log} ${name}`}
         kind="metric"
         subject={name}
         tag={metricTag(name)}
@@ -102,7 +103,8 @@ export function MetricChart() {
   );
 }
 
-function MetricControls({ smoothing, log }: { smoothing: number; log: boolean }) {
+function MetricControls({ log }: { log: boolean }) {
+  const amount = smoothing();
   return (
     <span class="controls">
       <label>
@@ -112,13 +114,13 @@ function MetricControls({ smoothing, log }: { smoothing: number; log: boolean })
           min="0"
           max="0.99"
           step="0.01"
-          value={smoothing}
+          value={amount}
           onInput={(event) => {
             const { value } = event.currentTarget;
             smooth.value = Number(value) > 0 ? value : null;
           }}
         />
-        <span class="amount">{smoothing > 0 ? smoothing.toFixed(2) : "off"}</span>
+        <span class="amount">{amount > 0 ? amount.toFixed(2) : "off"}</span>
       </label>
       <label>
         <input

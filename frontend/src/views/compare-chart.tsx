@@ -27,7 +27,7 @@ import { CHART_HELP } from "./help";
 import { MetricChoice } from "./metric-choice";
 import { Name } from "./name";
 import { ValueReadout } from "./readout";
-import { moveCursor } from "./step-keys";
+import { leaveCursor, moveCursor } from "./step-keys";
 import { LineSwatch } from "./swatch";
 import { useWanted } from "./use-wanted";
 
@@ -127,9 +127,7 @@ export function DifferenceChart({ base, name }: { base: Run; name: string }) {
           aria-label={`${name} minus that of ${base.name}${place === null ? "" : `; at ${placeWords(axis.value, place)}`}: ${said.join("; ")}`}
           data-chart="difference"
           onKeyDown={(event) => moveCursor(event, chart.current?.places() ?? [])}
-          onBlur={() => {
-            cursor.value = null;
-          }}
+          onFocusOut={leaveCursor}
         >
           <div class="large">
             <div>

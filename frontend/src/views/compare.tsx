@@ -2,10 +2,9 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { useVisible } from "../charts/use-visible";
 import { againstBaseline, type CompareRow, compareRow, orderMetrics } from "../data/compare";
-import { statusOf } from "../data/status";
-import { baseline, latest, lookedAt, metric, metrics, metricTag, sparsityTag } from "../data/store";
-import type { Run, SeriesKey } from "../data/types";
-import { TOTAL_TAGS } from "../names";
+import { currentStatus, historyKeys, latestKeys } from "../data/known";
+import { baseline, latest, metric, metrics, metricTag, series } from "../data/store";
+import type { Run } from "../data/types";
 import { MetricChart } from "./charts";
 import { DifferenceChart } from "./compare-chart";
 import { CompareTable } from "./compare-table";
@@ -17,34 +16,16 @@ import { useWanted } from "./use-wanted";
 /** More runs than this are counted until asked for. */
 const SAID = 5;
 
-function latestKeys(run: Run): SeriesKey[] {
-  const tags = [
-    TOTAL_TAGS.pruned,
-    ...(run.tags.sparsity ?? []).map(sparsityTag),
-    ...(run.tags.metrics ?? []).map(metricTag),
-  ];
-  return tags.map((tag) => ({ run: run.run, tag }));
-}
-
 function rowOf(run: Run, names: readonly string[]): CompareRow {
-  const last = (tag: string) => latest.get({ run: run.run, tag });
-  const status = statusOf(
-    run,
-    {
-      total: last(TOTAL_TAGS.pruned),
-      latest: (weight) => last(sparsityTag(weight)),
-      history: () => undefined,
-      metric: (name) => last(metricTag(name)),
-    },
-    lookedAt.value,
-  );
-  return compareRow(run, status, names, (name) => last(metricTag(name)));
+  const last = (name: string) => latest.get({ run: run.run, tag: metricTag(name) });
+  return compareRow(run, currentStatus(run), names, last);
 }
 
 export function Compare() {
   const root = useRef<HTMLDivElement>(null);
   const visible = useVisible(root);
   useWanted(latest, visible, () => comparedRuns().flatMap(latestKeys));
+  useWanted(series, visible, () => comparedRuns().flatMap(historyKeys));
   const rows = useComputed(() => {
     const names = orderMetrics(metrics.value);
     return comparedRuns().map((run) => rowOf(run, names));

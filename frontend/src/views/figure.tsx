@@ -25,7 +25,7 @@ import { axisParts, endOf, rowAt, scheduleParts, targetParts } from "./chart-par
 import { FigureTools } from "./figure-tools";
 import { FocusNote, useFocus } from "./focus";
 import { CHART_HELP } from "./help";
-import { moveCursor } from "./step-keys";
+import { leaveCursor, moveCursor } from "./step-keys";
 import { useWanted } from "./use-wanted";
 
 /** One chart with its readout: a tag of every shown run that has it. Another tag needs another key. */
@@ -41,8 +41,8 @@ export interface FigureProps {
   /** How its values read in words. */
   format: (value: number) => string;
   weight?: string;
-  /** How much its curves are smoothed; the readout says what was logged. */
-  smoothing?: number;
+  /** How much its curves are smoothed, in [0, 1); the readout says what was logged. */
+  smoothing?: () => number;
   children: (
     rows: FigureRow[],
     figure: { at: number | null; chart: ComponentChildren },
@@ -78,7 +78,7 @@ export function StepFigure(props: FigureProps) {
         complete &&= points === null;
         continue;
       }
-      const drawn = smoothed(points, props.smoothing ?? 0);
+      const drawn = smoothed(points, props.smoothing?.() ?? 0);
       curves.push({ run: run.run, color, mark: runMark(run), points, places, drawn });
     }
     return { curves, complete };
@@ -130,9 +130,7 @@ export function StepFigure(props: FigureProps) {
       data-chart={kind}
       data-weight={weight}
       onKeyDown={(event) => moveCursor(event, chart.current?.places() ?? [])}
-      onBlur={() => {
-        cursor.value = null;
-      }}
+      onFocusOut={leaveCursor}
     >
       {props.children(rows, {
         at: at ?? end,

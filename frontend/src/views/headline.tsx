@@ -1,11 +1,11 @@
 import { useComputed } from "@preact/signals";
 import { useState } from "preact/hooks";
+import { currentStatus, historyKeys, latestKeys } from "../data/known";
 import { problemsOf, stateOf, summaryOf } from "../data/sentences";
-import { isProblem, type Known, type RunStatus, statusOf, suspects } from "../data/status";
-import { latest, lookedAt, metric, metricTag, series, shownRuns, sparsityTag } from "../data/store";
+import { isProblem, type RunStatus } from "../data/status";
+import { latest, metric, series, shownRuns } from "../data/store";
 import { totalOf } from "../data/tradeoff";
-import type { Run, SeriesKey } from "../data/types";
-import { TAG_PREFIXES, TOTAL_TAGS } from "../names";
+import type { Run } from "../data/types";
 import { firstOf, More, Parts, Who } from "./sentence";
 import { costOf, type Picture, paint } from "./tradeoff-picture";
 import { useWanted } from "./use-wanted";
@@ -24,10 +24,7 @@ interface Line {
 export function Headline() {
   const [all, setAll] = useState(false);
   const lines = useComputed<Line[]>(() => {
-    const said = shownRuns.value.map((run) => ({
-      run,
-      status: statusOf(run, knownOf(run), lookedAt.value),
-    }));
+    const said = shownRuns.value.map((run) => ({ run, status: currentStatus(run) }));
     return [...said.filter(hasProblem), ...said.filter((line) => !hasProblem(line))];
   });
   const picture = useComputed(() => paint(metric.value));
@@ -112,37 +109,4 @@ function Summary({ lines }: { lines: readonly Line[] }) {
 
 function hasProblem({ status }: Line): boolean {
   return isProblem(status);
-}
-
-function knownOf({ run, tags }: Run): Known {
-  const total = totalTag(tags);
-  return {
-    total: latest.get({ run, tag: TOTAL_TAGS.pruned }),
-    totalHistory: total ? series.get({ run, tag: total }) : null,
-    latest: (weight) => latest.get({ run, tag: sparsityTag(weight) }),
-    history: (weight) => series.get({ run, tag: sparsityTag(weight) }),
-    metric: (name) => latest.get({ run, tag: metricTag(name) }),
-  };
-}
-
-/** A run that prunes nothing logs no total of what it pruned. */
-function totalTag(tags: Run["tags"]): string | null {
-  const prefix = TAG_PREFIXES.sparsity_total;
-  const names = (tags.sparsity_total ?? []).map((name) => prefix + name);
-  return [TOTAL_TAGS.pruned, TOTAL_TAGS.model].find((tag) => names.includes(tag)) ?? null;
-}
-
-function latestKeys(run: Run): SeriesKey[] {
-  const tags = [
-    TOTAL_TAGS.pruned,
-    ...(run.tags.sparsity ?? []).map(sparsityTag),
-    ...(run.tags.metrics ?? []).map(metricTag),
-  ];
-  return tags.map((tag) => ({ run: run.run, tag }));
-}
-
-function historyKeys(run: Run): SeriesKey[] {
-  const total = totalTag(run.tags);
-  const tags = suspects(run, knownOf(run)).map(sparsityTag);
-  return [...(total ? [total] : []), ...tags].map((tag) => ({ run: run.run, tag }));
 }

@@ -1,9 +1,22 @@
 import type { Place } from "../data/parts";
-import { axis, chooseMetricByName, cursor, filteredWeights, weightFilter } from "../data/store";
+import {
+  axis,
+  chooseMetricByName,
+  cursor,
+  filteredWeights,
+  openWeight,
+  view,
+  weightFilter,
+} from "../data/store";
 
-/** Scrolls to the chart of a weight on the Overview. */
+/** Scrolls to the chart of a weight: in the table of layers it is opened, from elsewhere it is on the Overview. */
 export function showWeight(name: string): void {
-  show('figure[data-chart="weight"]', ({ dataset }) => dataset.weight === name);
+  const isThere = () =>
+    show('figure[data-chart="weight"]', ({ dataset }) => dataset.weight === name);
+  if (isThere()) return;
+  if (view.value === "layers") openWeight.value = name;
+  else view.value = null;
+  requestAnimationFrame(isThere);
 }
 
 /**
@@ -22,12 +35,13 @@ export function showPlace(place: Place): void {
   });
 }
 
-function show(selector: string, is: (figure: HTMLElement) => boolean = () => true): void {
+function show(selector: string, is: (figure: HTMLElement) => boolean = () => true): boolean {
   const figure = [...document.querySelectorAll<HTMLElement>(selector)].find(is);
-  if (!figure) return;
+  if (!figure) return false;
   figure.scrollIntoView({ block: "center" });
   figure.focus({ preventScroll: true });
   // A click alone would move the focus without showing where to.
   figure.dataset.found = "";
   figure.addEventListener("blur", () => delete figure.dataset.found, { once: true });
+  return true;
 }

@@ -24,6 +24,12 @@ export function moveCursor(event: KeyboardEvent, places: readonly number[]): voi
   event.preventDefault();
 }
 
+/** Takes the cursor away with the focus, once that is on nothing within the figure. */
+export function leaveCursor({ currentTarget, relatedTarget }: FocusEvent): void {
+  const inside = relatedTarget instanceof Node && (currentTarget as Node).contains(relatedTarget);
+  if (!inside) cursor.value = null;
+}
+
 function zoomBy(factor: number): void {
   const whole = axisDomain.value;
   if (!whole) return;

@@ -3,7 +3,7 @@ import { niceRange } from "../charts/axes";
 import { sparsityRange } from "../charts/xy-layout";
 import type { XyModel, XyPoint } from "../charts/xy-model";
 import { formatStep, isShareMetric } from "../data/format";
-import { runColor } from "../data/store";
+import { runColor, runMark } from "../data/store";
 import { bandWidth, betterOf, type Sample, type Tolerance, type Verdict } from "../data/tradeoff";
 import type { Picture, Row } from "./tradeoff-picture";
 import { pointOf } from "./tradeoff-point";
@@ -95,6 +95,7 @@ function modelOf(picture: Picture, whole: boolean, pointed: string | null): XyMo
       run: run.run,
       name: run.name,
       color: runColor(run),
+      mark: runMark(run),
       samples: trail.samples,
       final: trail.final,
       onFront: front.has(run.run),
