@@ -51,6 +51,9 @@ ENGINE := tests/pruning tests/callbacks tests/report/test_sensitivity.py tests/t
 
 backends: jax torch
 
+# Most of the time JAX would compile the same small models again and again.
+jax: export JAX_COMPILATION_CACHE_DIR = $(abspath build/jax)
+jax: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0
 jax torch: $(VENV)/.test
 	KERAS_BACKEND=$@ $(BIN)/python -m pytest -p no:cacheprovider $(ENGINE) $(ARGS)
 

@@ -228,6 +228,8 @@ import os, signal, sys
 import keras, numpy as np
 import tb_sparsity
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background ignores it
+
 class Interruption(keras.layers.Layer):
     calls = 0
 
