@@ -1,10 +1,12 @@
+import type { Options } from "uplot";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { logged } from "../data/fixtures";
 import { cancel, inFrame } from "./frames";
-import type { ChartModel } from "./model";
+import type { ChartModel, Curve } from "./model";
 import { StepChart } from "./step-chart";
 
 const plot = vi.hoisted(() => ({
+  built: vi.fn<(options: Options) => void>(),
   join: vi.fn(() => [[1, 2]]),
   setData: vi.fn(),
   setScale: vi.fn(),
@@ -13,6 +15,10 @@ const plot = vi.hoisted(() => ({
 vi.mock("uplot", () => ({
   default: class {
     static join = plot.join;
+    constructor(options: Options) {
+      plot.built(options);
+    }
+    destroy() {}
     over = { append() {}, addEventListener() {} };
     setData = plot.setData;
     setScale = plot.setScale;
@@ -80,6 +86,25 @@ it("a zoom joins nothing, and is drawn once a frame however often it changed", a
   chart.setModel(model());
   await frame();
   expect([plot.join, plot.setData].map((f) => f.mock.calls.length)).toEqual([2, 1]);
+});
+
+it("a scale is logarithmic as long as all values are above zero", async () => {
+  const look = { axisWidth: 40, unit: "number", ticks: null, log: true } as const;
+  const chart = new StepChart({} as HTMLElement, look, {
+    onCursor() {},
+    onZoom() {},
+    onDrawn() {},
+  });
+  chart.resize(300, 100);
+  for (const values of [[0.5], [0.5, 0.25], [0.5, 0], [0.5, 0.25]]) {
+    const points = logged(...values.map((value, i): [number, number, number] => [i + 1, value, i]));
+    const [curve] = model().curves;
+    chart.setModel({ ...model(), curves: [{ ...curve, points, places: points.step } as Curve] });
+    await frame();
+  }
+  // Only what changes the scale builds the chart anew.
+  const scales = plot.built.mock.calls.map(([{ scales }]) => scales?.y?.distr);
+  expect(scales).toEqual([3, 1, 3]);
 });
 
 it("work goes on in the next frame where one has no more room, in its order and once", async () => {
