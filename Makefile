@@ -91,9 +91,10 @@ proto:
 
 # Browser tests need Chromium. Where it is missing and may be installed, it is; else they say that they skip.
 chromium:
-	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 \
+	@command -v chromium-headless-shell >/dev/null 2>&1 \
 	  || { command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ] \
-	       && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-liberation >/dev/null; } \
+	       && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium-headless-shell fonts-liberation >/dev/null; } \
+	  || command -v chromium chromium-browser google-chrome >/dev/null 2>&1 \
 	  || echo "*** No Chromium here, and none could be installed: THE BROWSER TESTS WILL BE SKIPPED. ***"
 
 $(VENV)/bin/python:
