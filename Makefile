@@ -13,7 +13,7 @@ PORT ?= 6006
 BIN := $(VENV)/bin
 STATIC := tb_sparsity/plugin/static
 
-.PHONY: demo article tensorboard test lint format pytest browser backends jax torch parity frontend frontend-check frontend-test proto bench chromium clean
+.PHONY: demo article tensorboard test lint format pytest browser backends jax torch parity frontend frontend-check frontend-test proto bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python demo/train_mnist.py --data "$(DATA)" --logdir "$(LOGDIR)" $(ARGS)
@@ -25,7 +25,7 @@ tensorboard: $(VENV)/.demo
 	$(BIN)/tensorboard --logdir "$(LOGDIR)" --port $(PORT)
 
 # Four suites side by side: compilers use one core, and the browser's waits for pages and servers.
-test: lint frontend-test frontend-check $(VENV)/.test $(PARITY_VENV)/.made chromium
+test: lint frontend-test frontend-check $(VENV)/.test $(PARITY_VENV)/.made $(VENV)/.chromium
 	$(MAKE) --no-print-directory -j4 --output-sync=target pytest browser jax torch
 
 lint: $(VENV)/.test frontend/node_modules/.made
@@ -42,7 +42,7 @@ format: $(VENV)/.test frontend/node_modules/.made
 pytest: $(VENV)/.test $(PARITY_VENV)/.made
 	PARITY_PYTHON="$(abspath $(PARITY_VENV))/bin/python" $(BIN)/python -m pytest --ignore=tests/browser $(ARGS)
 
-browser: $(VENV)/.test chromium
+browser: $(VENV)/.test $(VENV)/.chromium
 	$(BIN)/python -m pytest -p no:cacheprovider tests/browser $(ARGS)
 
 # The engine's tests once more on each of Keras's other backends; without those that ask no backend for anything.
@@ -62,7 +62,7 @@ parity: $(VENV)/.test $(PARITY_VENV)/.made
 	PARITY_PYTHON="$(abspath $(PARITY_VENV))/bin/python" $(BIN)/python -m pytest tests/parity $(ARGS)
 
 bench: export PARITY_PYTHON = $(abspath $(PARITY_VENV))/bin/python
-bench: $(VENV)/.test $(PARITY_VENV)/.made chromium
+bench: $(VENV)/.test $(PARITY_VENV)/.made $(VENV)/.chromium
 	for backend in tensorflow jax torch; do KERAS_BACKEND=$$backend $(BIN)/python benchmarks/mask_update.py || exit 1; done
 	$(BIN)/python benchmarks/event_writing.py
 	$(BIN)/python benchmarks/training_step.py cnn
@@ -90,12 +90,13 @@ proto:
 	build/protoc/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. tb_sparsity/events/manifest.proto
 
 # Browser tests need Chromium. Where it is missing and may be installed, it is; else they say that they skip.
-chromium:
+$(VENV)/.chromium: | $(VENV)/bin/python
 	@command -v chromium-headless-shell >/dev/null 2>&1 \
 	  || { command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ] \
 	       && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium-headless-shell fonts-liberation >/dev/null; } \
 	  || command -v chromium chromium-browser google-chrome >/dev/null 2>&1 \
 	  || echo "*** No Chromium here, and none could be installed: THE BROWSER TESTS WILL BE SKIPPED. ***"
+	@touch $@
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
