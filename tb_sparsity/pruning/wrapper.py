@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -23,6 +23,20 @@ MISSING_CALLBACK = (
     "In a loop of your own, before the first step:\n"
     "    callback = tb_sparsity.UpdatePruningStep(); callback.set_model(model); callback.on_train_begin()"
 )
+
+
+def _uncompiled(method: Callable[[PruneLowMagnitude], None]) -> Callable[[PruneLowMagnitude], None]:
+    """The method, left alone by PyTorch's compiler.
+
+    That would follow each operation of a mask, for longer than the rest of the step takes, only to break off at
+    the first condition.
+    """
+    if keras.backend.backend() != "torch":
+        return method
+    import torch
+
+    compiler: Any = torch.compiler
+    return compiler.disable(method)
 
 
 class PrunedWeight(NamedTuple):
@@ -172,6 +186,7 @@ class PruneLowMagnitude(keras.layers.Wrapper):
             kwargs["training"] = training
         return self.layer(*args, **kwargs)
 
+    @_uncompiled
     def _advance(self) -> None:
         """Counts the training step, updates the masks if they are due, and masks the weights."""
         context = self._get_call_context()
