@@ -13,7 +13,7 @@ PORT ?= 6006
 BIN := $(VENV)/bin
 STATIC := tb_sparsity/plugin/static
 
-.PHONY: demo article tensorboard test lint format pytest browser backends jax torch parity frontend frontend-check frontend-test proto bench clean
+.PHONY: demo article tensorboard test lint format pytest browser backends tensorflow others jax torch parity frontend frontend-check frontend-test proto bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python demo/train_mnist.py --data "$(DATA)" --logdir "$(LOGDIR)" $(ARGS)
@@ -24,9 +24,11 @@ article: $(VENV)/.demo
 tensorboard: $(VENV)/.demo
 	$(BIN)/tensorboard --logdir "$(LOGDIR)" --port $(PORT)
 
-# Four suites side by side: compilers use one core, and the browser's waits for pages and servers.
-test: lint frontend-test frontend-check $(VENV)/.test $(PARITY_VENV)/.made $(VENV)/.chromium
-	$(MAKE) --no-print-directory -j4 --output-sync=target pytest browser jax torch
+# Side by side: a compiler uses one core, and the browser's suite waits for pages and servers.
+test: $(VENV)/bin/python
+	$(MAKE) --no-print-directory -j4 $(VENV)/.test $(PARITY_VENV)/.made $(VENV)/.chromium frontend/node_modules/.made
+	$(MAKE) --no-print-directory lint frontend-test frontend-check
+	$(MAKE) --no-print-directory -j5 --output-sync=target tensorflow others browser jax torch
 
 lint: $(VENV)/.test frontend/node_modules/.made
 	$(BIN)/ruff check .
@@ -45,17 +47,25 @@ pytest: $(VENV)/.test $(PARITY_VENV)/.made
 browser: $(VENV)/.test $(VENV)/.chromium
 	$(BIN)/python -m pytest -p no:cacheprovider tests/browser $(ARGS)
 
-# The engine's tests once more on each of Keras's other backends; without those that ask no backend for anything.
-ENGINE := tests/pruning tests/callbacks tests/report/test_sensitivity.py tests/test_measure.py tests/test_schedules.py -m "not slow" \
-  $(foreach test,devices distributions policy xnnpack,--ignore=tests/pruning/test_$(test).py)
+# The engine's tests run on each of Keras's backends; on the other two without those that ask no backend for anything.
+ENGINE := tests/pruning tests/callbacks tests/report/test_sensitivity.py tests/test_measure.py tests/test_schedules.py
+ELSEWHERE := -m "not slow" $(foreach test,devices distributions policy xnnpack,--ignore=tests/pruning/test_$(test).py)
 
-backends: jax torch
+backends: tensorflow jax torch
 
-# Most of the time JAX would compile the same small models again and again.
+tensorflow: $(VENV)/.test
+	$(BIN)/python -m pytest -p no:cacheprovider $(ENGINE) $(ARGS)
+
+others: $(VENV)/.test $(PARITY_VENV)/.made
+	PARITY_PYTHON="$(abspath $(PARITY_VENV))/bin/python" \
+	  $(BIN)/python -m pytest -p no:cacheprovider --ignore=tests/browser $(ENGINE:%=--ignore=%) $(ARGS)
+
+# JAX would spend its time on making the same small models fast, again and again.
 jax: export JAX_COMPILATION_CACHE_DIR = $(abspath build/jax)
 jax: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0
+jax: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
 jax torch: $(VENV)/.test
-	KERAS_BACKEND=$@ $(BIN)/python -m pytest -p no:cacheprovider $(ENGINE) $(ARGS)
+	KERAS_BACKEND=$@ $(BIN)/python -m pytest -p no:cacheprovider $(ENGINE) $(ELSEWHERE) $(ARGS)
 
 # The comparison with tfmot alone; `make test` runs it too.
 parity: $(VENV)/.test $(PARITY_VENV)/.made

@@ -282,6 +282,7 @@ def ending(log_dir, how):
     elif how == "exception":
         raise RuntimeError("out of luck")
     elif how == "Ctrl-C":
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background ignores it
         signal.raise_signal(signal.SIGINT)
     elif how == "SIGTERM":
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(15))

@@ -51,7 +51,6 @@ OPTIMIZERS = {
     "average": lambda: keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9),
 }
 WAYS = {
-    "auto": {},
     "compiled": {"jit_compile": True},
     "not compiled": {"jit_compile": False},
     "eagerly": {"run_eagerly": True},
@@ -62,7 +61,7 @@ WAYS = {
 def test_after_every_step_weights_are_masked_and_counts_follow_the_schedule(small_model, fit, optimizer, way):
     schedule = PolynomialDecay(0.2, 0.9, begin_step=3, end_step=17, power=1, frequency=4)
     pruned = prune_low_magnitude(small_model, schedule)
-    pruned.compile(OPTIMIZERS[optimizer](), LOSS, **WAYS[way])
+    pruned.compile(OPTIMIZERS[optimizer](), LOSS, **WAYS.get(way, {}))
     watch = Watch()
     fit(pruned, [UpdatePruningStep(), watch], compiled=True)
     expected, current = [], 0.0
