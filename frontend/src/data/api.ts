@@ -99,8 +99,10 @@ export function fetchReports<T>(kind: ReportKind, read: (answer: unknown) => T |
           const query = new URLSearchParams({ run, kind });
           return read(await ask(`${ROUTES.report}?${query}`, { signal }));
         } catch (error) {
-          // One that TensorBoard can't give is no reason to show none. If it answers nothing at all, it is asked again.
-          if (!(error instanceof ApiError) || error.status === null) throw error;
+          // What is refused once is refused again; a failure on the way may pass.
+          const isRefused =
+            error instanceof ApiError && error.status !== null && error.status < 500;
+          if (!isRefused) throw error;
           return { unreadable: error.message };
         }
       }),
