@@ -24,7 +24,10 @@ article: $(VENV)/.demo
 tensorboard: $(VENV)/.demo
 	$(BIN)/tensorboard --logdir "$(LOGDIR)" --port $(PORT)
 
-# Side by side: a compiler uses one core, and the browser's suite waits for pages and servers.
+# Side by side: a compiler uses one core, and the browser's suite waits for pages and servers. The tests' arrays are
+# small: threads that share one would wait for each other.
+test: export OMP_NUM_THREADS = 1
+test: export TF_NUM_INTRAOP_THREADS = 1
 test: $(VENV)/bin/python
 	$(MAKE) --no-print-directory -j4 $(VENV)/.test $(PARITY_VENV)/.made $(VENV)/.chromium frontend/node_modules/.made
 	$(MAKE) --no-print-directory lint frontend-test frontend-check
