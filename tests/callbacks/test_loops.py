@@ -266,7 +266,7 @@ finally:
 """
 
 
-@pytest.mark.parametrize("end", ["ctrl-c", "exception"] if backend() == "tensorflow" else ["ctrl-c"])
+@pytest.mark.parametrize("end", ["ctrl-c", "exception"])
 def test_what_ends_a_training_in_mid_epoch_still_logs_the_last_state(tmp_path, end):
     child = subprocess.run([sys.executable, "-c", FIT, str(tmp_path), end], stdout=subprocess.PIPE, text=True)
     assert child.returncode == (end == "exception")

@@ -158,13 +158,12 @@ def test_without_a_network_it_says_so_and_takes_scikit_learns_digits(demo, capsy
 @pytest.mark.slow
 @pytest.mark.skipif(not MNIST.exists(), reason="NOT TRAINED ON REAL MNIST: ../shared/data/mnist.npz isn't here")
 def test_on_real_mnist_pruning_keeps_the_accuracy_and_shrinks_the_file(tmp_path):
-    done = run("--data", MNIST, "--logdir", tmp_path, "--epochs", "3")
+    done = run("--data", MNIST, "--logdir", tmp_path)
     assert done.returncode == 0, done.stderr
     rows, weights = table(done.stdout)
-    assert rows["dense"][0] >= 0.98
-    assert rows["pruned"][0] >= rows["dense"][0] - 0.01
+    assert rows["pruned"][0] >= 0.985
     assert rows["pruned"][2] >= 3.5
-    assert rows["pruned + int8"][0] >= rows["dense"][0] - 0.01
+    assert rows["pruned + int8"][0] >= 0.985
     assert rows["pruned + int8"][2] >= 8.58  # what the article's 70 % come to in int8
     for size, target, measured, _ in weights.values():
         assert target == 87.5

@@ -352,7 +352,7 @@ def test_a_subclassed_model_inside_a_functional_one():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["MobileNetV2", "ResNet50", "EfficientNetB0"])
+@pytest.mark.parametrize("name", ["MobileNetV2", "MobileNetV3Small", "ResNet50", "EfficientNetB0"])
 def test_networks_of_keras_applications(name):
     kwargs = {"alpha": 0.35} if name == "MobileNetV2" else {}
     model = getattr(keras.applications, name)(weights=None, input_shape=(64, 64, 3), classes=10, **kwargs)
