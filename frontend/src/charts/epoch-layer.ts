@@ -1,6 +1,6 @@
 import type uPlot from "uplot";
 import { niceIncrement } from "./axes";
-import { pixelRatio } from "./schedule-layer";
+import { pixelRatio } from "./trace";
 
 /** Lines closer than this, in CSS pixels, would be a texture. */
 const LINE_SPACE = 40;

@@ -1,7 +1,7 @@
 import type uPlot from "uplot";
 import { MARKS } from "../data/colors";
 import type { Curve } from "./model";
-import { pixelRatio } from "./schedule-layer";
+import { pixelRatio } from "./trace";
 
 /** What curves carry besides their colour. */
 

@@ -2,7 +2,7 @@ import type uPlot from "uplot";
 import { between, type Clock, spanOn } from "../data/axis";
 import { type Frame, firstIndexAbove } from "../data/schedule";
 import type { ChartModel, ScheduleFrames } from "./model";
-import { placer, strokeLine } from "./trace";
+import { pixelRatio, placer, strokeLine } from "./trace";
 
 /** What lies under the measured curves: the schedules' ranges, their updates and their targets. */
 
@@ -168,11 +168,6 @@ export function drawTargets(u: uPlot, targets: ChartModel["targets"], width: num
 export function visibleRange(u: uPlot): [number, number] {
   const { min, max } = u.scales.x ?? {};
   return [min ?? 0, max ?? 1];
-}
-
-/** Canvas pixels for one CSS pixel, as uPlot took it when it made the canvas. */
-export function pixelRatio(u: uPlot): number {
-  return u.width > 0 ? u.ctx.canvas.width / u.width : 1;
 }
 
 function clamp(x: number, low: number, high: number): number {

@@ -7,8 +7,8 @@ import { drawEpochs } from "./epoch-layer";
 import { cancel, inFrame } from "./frames";
 import { drawMarks, drawOutside } from "./marks";
 import type { ChartLook, ChartModel } from "./model";
-import { drawBands, drawTargets, drawUpdates, pixelRatio, visibleRange } from "./schedule-layer";
-import { drawCurve } from "./trace";
+import { drawBands, drawTargets, drawUpdates, visibleRange } from "./schedule-layer";
+import { drawCurve, pixelRatio } from "./trace";
 import { moved, selected, wheelFactor, zoomed } from "./zooming";
 
 /** With few points each one is marked, so that it shows what was logged and what is only joined. */
@@ -279,9 +279,7 @@ export class StepChart {
             drawEpochs(u, perEpoch, visibleRange(u), position, ink("--rule"));
           },
         ],
-        drawSeries: [
-          (u, i) => drawCurve(u, i, this.model?.curves[i - 1]?.color ?? "", LINE * pixelRatio(u)),
-        ],
+        drawSeries: [(u, i) => drawCurve(u, i, this.model?.curves[i - 1]?.color ?? "", LINE)],
         draw: [
           (u) => drawMarks(u, this.model?.curves ?? [], ink("--page")),
           (u) => drawOutside(u, this.model?.curves ?? []),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { thinned } from "./trace";
+import { lineWidth, thinned } from "./trace";
 
 const every = (n: number) => Array.from({ length: n }, (_, i) => i);
 
@@ -58,5 +58,57 @@ describe("a thinned line", () => {
     expect(thinned([], [])).toEqual([]);
     expect(thinned([3], [4])).toEqual([0]);
     expect(thinned([3, 3], [4, 5])).toEqual([0, 1]);
+  });
+});
+
+describe("a line's width", () => {
+  const over = (length: number, y: (i: number) => number) => {
+    const all = every(1000);
+    return [{ x: all.map((i) => (i * length) / 999), y: all.map(y) }];
+  };
+
+  it("is that of a line for curves, steps and a single fall", () => {
+    expect(
+      lineWidth(
+        over(300, (i) => 100 * Math.sin(i / 200)),
+        1.75,
+        1,
+      ),
+    ).toBe(1.75);
+    expect(
+      lineWidth(
+        over(300, (i) => Math.floor(i / 20) * 3),
+        1.75,
+        1,
+      ),
+    ).toBe(1.75);
+    expect(
+      lineWidth(
+        over(300, (i) => (i < 500 ? 0 : 150)),
+        1.75,
+        1,
+      ),
+    ).toBe(1.75);
+    expect(lineWidth([{ x: [3], y: [4] }], 1.75, 1)).toBe(1.75);
+    expect(lineWidth([{ x: [], y: [] }], 1.75, 1)).toBe(1.75);
+  });
+
+  it("is narrow for noise, and grows evenly as one zooms into it", () => {
+    const noise = (zoom: number) =>
+      lineWidth(
+        over(1000 * zoom, (i) => (i % 2) * 6),
+        1.75,
+        1,
+      );
+    expect(noise(1)).toBe(1);
+    expect(noise(2)).toBeCloseTo(1.375);
+    expect(noise(4)).toBe(1.75);
+  });
+
+  it("is one for all parts of a curve", () => {
+    const [whole] = over(300, (i) => 100 * Math.sin(i / 200));
+    expect(lineWidth([whole ?? { x: [], y: [] }, { x: [400, 401], y: [0, 150] }], 1.75, 1)).toBe(
+      1.75,
+    );
   });
 });
