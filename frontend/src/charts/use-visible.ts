@@ -9,10 +9,12 @@ const told = new Map<Element, { visible: boolean; tell: () => void }>();
 function watch(element: Element, tell: (visible: boolean) => void): () => void {
   observer ??= new IntersectionObserver(
     (entries) => {
-      for (const { target, isIntersecting } of entries) {
+      for (const { target, isIntersecting, boundingClientRect } of entries) {
         const entry = told.get(target);
         if (!entry) continue;
         entry.visible = isIntersecting;
+        const { height } = boundingClientRect;
+        if (height > 0) (target as HTMLElement).style.setProperty("--seen-height", `${height}px`);
         inFrame(entry.tell);
       }
     },
@@ -29,7 +31,10 @@ function watch(element: Element, tell: (visible: boolean) => void): () => void {
   };
 }
 
-/** Whether an element is on the screen, or about to be. */
+/**
+ * Whether an element is on the screen, or about to be. What leaves it may be emptied: the style
+ * `--seen-height` keeps how high it was.
+ */
 export function useVisible(ref: RefObject<Element | null>): boolean {
   const [visible, setVisible] = useState(false);
   useEffect(() => (ref.current ? watch(ref.current, setVisible) : undefined), [ref]);

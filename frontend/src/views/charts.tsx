@@ -182,15 +182,15 @@ export function WeightChart({ weight: name, large = false }: { weight: string; l
       look={large ? TOTAL_LOOK : WEIGHT_LOOK}
       format={formatShare}
     >
-      {(rows, { at, chart }) => (
+      {(rows, { at, chart, visible }) => (
         <>
           <div class="title">
             <span class="name" title={name}>
               <Name text={name} />
             </span>
-            {!large && <SmallSummary rows={rows} format={formatShare} />}
+            {!large && visible && <SmallSummary rows={rows} format={formatShare} />}
           </div>
-          {!large && <SmallReadout rows={rows} format={formatShare} />}
+          {!large && visible && <SmallReadout rows={rows} format={formatShare} />}
           {large ? (
             <div class="large">
               {chart}

@@ -45,7 +45,7 @@ export interface FigureProps {
   smoothing?: () => number;
   children: (
     rows: FigureRow[],
-    figure: { at: number | null; chart: ComponentChildren },
+    figure: { at: number | null; chart: ComponentChildren; visible: boolean },
   ) => ComponentChildren;
 }
 
@@ -122,7 +122,7 @@ export function StepFigure(props: FigureProps) {
   return (
     <figure
       ref={element}
-      class={`figure ${kind}`}
+      class={visible ? `figure ${kind}` : `figure ${kind} away`}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: without focus there are no arrow keys
       tabIndex={0}
       aria-describedby={CHART_HELP}
@@ -134,6 +134,7 @@ export function StepFigure(props: FigureProps) {
     >
       {props.children(rows, {
         at: at ?? end,
+        visible,
         chart:
           kind === "metric" ? (
             <div>

@@ -26,7 +26,7 @@ export function ScheduleReadout({ rows, at, format }: ReadoutProps) {
           <div class="reading" key={row.run.run}>
             <RunName row={row} />
             <Measured row={row} format={format} />
-            <Difference row={row} difference={text.difference} />
+            <Difference row={row} format={format} />
             <span class="target">
               <LineSwatch color={row.color} dashed />
               <span class="words">
@@ -60,15 +60,20 @@ export function ValueReadout({ rows, at, format }: ReadoutProps) {
   );
 }
 
-/** Under a small chart's title: one line for each run. */
+/**
+ * Under a small chart's title: one line for each run. Where they are many, only a deviation from
+ * the schedule is worth the room; the figure's label says the rest.
+ */
 export function SmallReadout({ rows, format }: Omit<ReadoutProps, "at">) {
+  const dense = rows.length > 2;
   return (
-    <div class={rows.length > 2 ? "small-readout dense" : "small-readout"}>
+    <div class={dense ? "small-readout dense" : "small-readout"}>
       {rows.map((row) => (
         <div key={row.run.run} title={row.run.name}>
           <LineSwatch color={row.color} mark={runMark(row.run)} dashed={rows.length === 1} />
           {rows.length > 1 && <Measured row={row} format={format} />}
-          <Goal row={row} format={format} />
+          {!dense && <Goal row={row} format={format} />}
+          {(!dense || row.reading.off) && <Difference row={row} format={format} />}
         </div>
       ))}
     </div>
@@ -117,7 +122,6 @@ function Goal({ row, format }: RowProps) {
           </>
         )}
       </span>
-      <Difference row={row} difference={text.difference} />
     </>
   );
 }
@@ -212,7 +216,7 @@ function DueStep({ row, due }: { row: FigureRow; due: string }) {
   );
 }
 
-function Difference({ row, difference }: { row: FigureRow; difference: string }) {
+function Difference({ row, format }: RowProps) {
   if (row.reading.plan === null) return null;
   return (
     <span
@@ -221,7 +225,7 @@ function Difference({ row, difference }: { row: FigureRow; difference: string })
       data-readout="difference"
       data-run={row.run.run}
     >
-      {difference}
+      {textOfReading(row.reading, format).difference}
     </span>
   );
 }
