@@ -1,4 +1,13 @@
-import { compression, indexError, latest, page, reload, sensitivity, series } from "./data/store";
+import {
+  compression,
+  indexError,
+  latest,
+  page,
+  reload,
+  sensitivity,
+  series,
+  shownRuns,
+} from "./data/store";
 import { Sidebar } from "./views/sidebar";
 import { Empty, Failure } from "./views/states";
 import { Tabs } from "./views/tabs";
@@ -47,6 +56,7 @@ function Content() {
             <Toolbar />
           </header>
           <Trouble />
+          <Newer />
           <View />
         </>
       );
@@ -75,4 +85,15 @@ function Trouble() {
       </button>
     </p>
   );
+}
+
+/** Logs that may say more than what is shown of them. */
+function Newer() {
+  const newer = shownRuns.value.filter((run) => run.manifest?.newer);
+  return newer.map((run) => (
+    <p key={run.run} class="trouble">
+      <bdi>{run.name}</bdi> was written by a newer version of tb-sparsity (format{" "}
+      {run.manifest?.format_version}). It is drawn as far as this version understands it.
+    </p>
+  ));
 }

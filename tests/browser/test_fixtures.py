@@ -177,6 +177,7 @@ def weights_of(shown):
 def test_each_view_says_what_is_in_the_log(opened):
     log, tab, shown, run_of = opened
     check_overview(log, tab, shown)
+    check_notice(log, tab)
     for view, check in (
         ("Layers", check_layers),
         ("Heat map", check_heat),
@@ -185,6 +186,7 @@ def test_each_view_says_what_is_in_the_log(opened):
     ):
         tab.frame.get_by_role("tab", name=view).click()
         check(log, tab, shown, run_of)
+        check_notice(log, tab)
         assert tab.main.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
     expect(tab.frame.get_by_role("alert")).to_have_count(0)
 
@@ -207,9 +209,14 @@ def check_overview(log, tab, shown):
         expect(tab.headline).to_contain_text(re.compile(words))
 
 
+
+def check_notice(log, tab):
+    notice = re.compile(r"future was written by a newer version of tb-sparsity \(format 99\.\d+\)")
+    expect(tab.main.get_by_text(notice)).to_have_count(int(log is of_a_future_version))
+
+
 SAID = {
     one_weight: "100.0\u2009% of the prunable weights are zero",
-    of_a_future_version: r"future was written by a newer version of tb-sparsity \(format 99\.\d+\)",
     a_manifest_without_points: r"begun: No step has been logged yet\..*Its one pruned layer is on schedule",
     points_without_a_manifest: "of the prunable weights are zero; no schedule in this log",
     a_schedule_of_an_unknown_kind: "of the prunable weights are zero; no schedule in this log",

@@ -52,14 +52,6 @@ export function Headline() {
           {rest.some(hasProblem) && ", with problems"}
         </More>
       )}
-      {shownRuns.value
-        .filter((run) => run.manifest?.newer)
-        .map((run) => (
-          <p key={run.run} class="problem notice">
-            <bdi>{run.name}</bdi> was written by a newer version of tb-sparsity (format{" "}
-            {run.manifest?.format_version}). It is drawn as far as this version understands it.
-          </p>
-        ))}
     </div>
   );
 }
