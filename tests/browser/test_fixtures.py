@@ -209,7 +209,6 @@ def check_overview(log, tab, shown):
         expect(tab.headline).to_contain_text(re.compile(words))
 
 
-
 def check_notice(log, tab):
     notice = re.compile(r"future was written by a newer version of tb-sparsity \(format 99\.\d+\)")
     expect(tab.main.get_by_text(notice)).to_have_count(int(log is of_a_future_version))
