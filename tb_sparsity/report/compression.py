@@ -32,7 +32,8 @@ class Variant:
 
     Attributes:
         model: `"dense"` or `"pruned"`.
-        file: One of `"Keras"`, `"TFLite float32"`, `"TFLite float16"`, `"TFLite dynamic int8"`, `"TFLite int8"`.
+        file: One of `"Keras"`, `"TFLite float32"`, `"TFLite float16"`, `"TFLite dynamic int8"`,
+            `"TFLite dynamic int8 per tensor"` (one scale for a Dense kernel), `"TFLite int8"`.
         bytes: The file's size.
         gzip_bytes: Its size after `gzip -9`.
         ratio: How many times smaller that is than the dense Keras file after `gzip -9`.

@@ -12,7 +12,10 @@ import numpy as np
 
 from tb_sparsity.report.evaluation import Samples
 
-FILES = ("TFLite float32", "TFLite float16", "TFLite dynamic int8", "TFLite int8")
+_PER_TENSOR = "TFLite dynamic int8 per tensor"
+FILES = ("TFLite float32", "TFLite float16", "TFLite dynamic int8", _PER_TENSOR, "TFLite int8")
+# Of the converter: a Dense kernel has one scale rather than one for each output.
+_ONE_SCALE = "_experimental_disable_per_channel_quantization_for_dense_layers"
 CALIBRATION_SAMPLES = 200
 _BATCH = 256
 _ROUNDS = (5, 100)  # of timing, at least and at most
@@ -24,8 +27,9 @@ def convert(model: keras.Model, kind: str, inputs: Sequence[tuple[Any, ...]], ca
 
     Args:
         model: A built model, without pruning wrappers.
-        kind: One of `FILES`. Of the quantised ones, `dynamic` keeps activations in float32; the other has them,
-            inputs and outputs in int8 too.
+        kind: One of `FILES`. Of the quantised ones, `dynamic` keeps activations in float32; the last has them,
+            inputs and outputs in int8 too. `per tensor` gives a Dense kernel one scale, so that fewer of the 256
+            numbers are in use and the file compresses better; kernels of convolutions keep a scale for each channel.
         inputs: `(shape of a sample, dtype)` of each input.
         calibration: Inputs by which the ranges of activations are found; for int8 only.
 
@@ -52,6 +56,10 @@ def convert(model: keras.Model, kind: str, inputs: Sequence[tuple[Any, ...]], ca
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if kind == "TFLite float16":
         converter.target_spec.supported_types = [tf.float16]
+    if kind == _PER_TENSOR:
+        if not hasattr(converter, _ONE_SCALE):
+            raise RuntimeError(f"this version of TensorFlow's converter has no {_ONE_SCALE}")
+        setattr(converter, _ONE_SCALE, True)
     if kind == "TFLite int8":
         if calibration is None:
             raise ValueError("int8 needs samples by which the ranges of activations are found: give `data`")

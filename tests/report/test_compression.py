@@ -88,6 +88,21 @@ def test_each_file_is_really_run(models, data, report, file):
     assert 0.05 < variant.latency < 20
 
 
+def test_per_tensor_gives_a_dense_kernel_one_scale(models, report):
+    import tensorflow as tf
+
+    def scales(file):
+        content = convert(tb_sparsity.strip_pruning(models[1]), file, [((8, 8, 1), "float32")], None)
+        details = tf.lite.Interpreter(model_content=content).get_tensor_details()
+        kernels = [d for d in details if d["dtype"] == np.int8 and len(d["shape"]) in (2, 4)]
+        return {tuple(d["shape"]): len(set(d["quantization_parameters"]["scales"].tolist())) for d in kernels}
+
+    assert scales("TFLite dynamic int8") == {(64, 576): 64}
+    assert scales("TFLite dynamic int8 per tensor") == {(64, 576): 1}
+    sizes = [report[0].variant("pruned", f"TFLite dynamic int8{end}").gzip_bytes for end in ("", " per tensor")]
+    assert sizes[1] < sizes[0]
+
+
 def test_sizes_are_those_of_the_files(models, report, tmp_path):
     path = tmp_path / "model.keras"
     tb_sparsity.strip_pruning(models[1]).save(path)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import tb_sparsity
 from tb_sparsity.pruning.patterns import Layout, make_pattern
 from tb_sparsity.pruning.registry import prunable_weights
+from tb_sparsity.report import tflite
 from tb_sparsity.report.inspection import find_patterns, inspect_file
 from tb_sparsity.report.model_files import UnreadableFileError
 from tests.conftest import examples
@@ -93,11 +94,10 @@ def test_keras_files_are_told_weight_by_weight(model, tmp_path, name):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TFLite files are made with Keras on TensorFlow")
-@pytest.mark.parametrize("kind", ["TFLite float32", "TFLite float16", "TFLite dynamic int8", "TFLite int8"])
+@pytest.mark.parametrize("kind", tflite.FILES)
 def test_tflite_files_have_the_same_zeros_and_patterns(tmp_path, kind):
     import tensorflow as tf
 
-    from tb_sparsity.report import tflite
     from tb_sparsity.report.evaluation import Samples
 
     keras.utils.set_random_seed(0)
