@@ -71,8 +71,7 @@ const MADE: Record<string, string> = {
   "TFLite float32": "Pruned and converted to TFLite, the file",
   "TFLite float16": "Pruned and quantised to float16, the file",
   "TFLite dynamic int8": "Pruned and with weights in int8, the file",
-  "TFLite dynamic int8 per tensor":
-    "Pruned and with weights in int8, one scale for a Dense kernel, the file",
+  "TFLite dynamic int8 per tensor": "Pruned and with weights in int8 per tensor, the file",
   "TFLite int8": "Pruned and quantised to int8, the file",
 };
 
