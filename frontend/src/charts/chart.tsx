@@ -10,10 +10,12 @@ export interface ChartProps {
   look: ChartLook;
   /** For the figure around it, whose keys move the cursor along the chart's steps. */
   chart: RefObject<StepChart | null>;
+  /** Whether it is on the screen: else it needs not follow cursor and zoom. */
+  seen: ReadonlySignal<boolean>;
 }
 
 /** Puts a chart on the page, and ties it to the one cursor and the one zoom of all charts. */
-export function Chart({ model, look, chart }: ChartProps) {
+export function Chart({ model, look, chart, seen }: ChartProps) {
   const host = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const element = host.current;
@@ -43,8 +45,8 @@ export function Chart({ model, look, chart }: ChartProps) {
     resize();
     const stops = [
       effect(() => drawn.setModel(model.value)),
-      effect(() => drawn.setZoom(axisZoom.value)),
-      effect(() => drawn.setCursor(cursor.value)),
+      effect(() => drawn.setZoom(seen.value ? axisZoom.value : axisZoom.peek())),
+      effect(() => drawn.setCursor(seen.value ? cursor.value : null)),
       effect(() => {
         theme.value;
         drawn.redraw();
@@ -57,6 +59,6 @@ export function Chart({ model, look, chart }: ChartProps) {
       silence();
       chart.current = null;
     };
-  }, [model, look, chart]);
+  }, [model, look, chart, seen]);
   return <div class="chart" ref={host} aria-hidden="true" />;
 }

@@ -160,7 +160,8 @@ export function drawTargets(u: uPlot, targets: ChartModel["targets"], width: num
     const [first, last] = [firstIndexAbove(place, from) - 1, firstIndexAbove(place, to) + 1];
     const seen = <T>(all: T[]) => all.slice(Math.max(0, first), last);
     // In one piece: the dashes go on.
-    strokeLine(ctx, seen(place).map(toX), seen(value).map(toY), Number.POSITIVE_INFINITY);
+    const line = { x: seen(place).map(toX), y: seen(value).map(toY) };
+    strokeLine(ctx, line, Number.POSITIVE_INFINITY);
   }
   ctx.restore();
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { lineWidth, thinned } from "./trace";
+import { type Line, lineWidth, thinned } from "./trace";
 
 const every = (n: number) => Array.from({ length: n }, (_, i) => i);
 
@@ -66,49 +66,32 @@ describe("a line's width", () => {
     const all = every(1000);
     return [{ x: all.map((i) => (i * length) / 999), y: all.map(y) }];
   };
+  const widthOf = (lines: readonly Line[]) => lineWidth(lines, 1.75, 1);
 
   it("is that of a line for curves, steps and a single fall", () => {
-    expect(
-      lineWidth(
-        over(300, (i) => 100 * Math.sin(i / 200)),
-        1.75,
-        1,
-      ),
-    ).toBe(1.75);
-    expect(
-      lineWidth(
-        over(300, (i) => Math.floor(i / 20) * 3),
-        1.75,
-        1,
-      ),
-    ).toBe(1.75);
-    expect(
-      lineWidth(
-        over(300, (i) => (i < 500 ? 0 : 150)),
-        1.75,
-        1,
-      ),
-    ).toBe(1.75);
-    expect(lineWidth([{ x: [3], y: [4] }], 1.75, 1)).toBe(1.75);
-    expect(lineWidth([{ x: [], y: [] }], 1.75, 1)).toBe(1.75);
+    expect(widthOf(over(300, (i) => 20 * Math.sin(i / 50)))).toBe(1.75);
+    expect(widthOf(over(300, (i) => Math.floor(i / 5) * 3))).toBe(1.75);
+    expect(widthOf(over(300, (i) => (i < 500 ? 0 : 150)))).toBe(1.75);
+    expect(widthOf([{ x: [3], y: [4] }])).toBe(1.75);
+    expect(widthOf([])).toBe(1.75);
   });
 
-  it("is narrow for noise, and grows evenly as one zooms into it", () => {
-    const noise = (zoom: number) =>
-      lineWidth(
-        over(1000 * zoom, (i) => (i % 2) * 6),
-        1.75,
-        1,
-      );
+  it("is narrow for noise, however low, and grows evenly as one zooms into it", () => {
+    const noise = (zoom: number) => widthOf(over(999 * zoom, (i) => (i % 2) * 2));
     expect(noise(1)).toBe(1);
-    expect(noise(2)).toBeCloseTo(1.375);
-    expect(noise(4)).toBe(1.75);
+    expect(noise(3)).toBeCloseTo(1, 2);
+    expect(noise(4.36)).toBeCloseTo(1.375, 2);
+    expect(noise(8)).toBe(1.75);
+  });
+
+  it("is narrow where few turns go far", () => {
+    const far = (y: number) => widthOf(over(300, (i) => (Math.floor(i / 50) % 2) * y));
+    expect(far(5)).toBe(1.75);
+    expect(far(100)).toBe(1);
   });
 
   it("is one for all parts of a curve", () => {
-    const [whole] = over(300, (i) => 100 * Math.sin(i / 200));
-    expect(lineWidth([whole ?? { x: [], y: [] }, { x: [400, 401], y: [0, 150] }], 1.75, 1)).toBe(
-      1.75,
-    );
+    const calm = over(300, (i) => 100 * Math.sin(i / 200));
+    expect(widthOf([...calm, { x: [400, 401, 402, 403], y: [0, 9, 0, 9] }])).toBe(1.75);
   });
 });

@@ -63,45 +63,60 @@ function at(values: readonly number[], i: number): number {
 /** Skia takes several times as long for a thousand points of noise in one piece. */
 const PIECE = 8;
 
-/** Strokes a line, in pixels. */
-export function strokeLine(
-  ctx: CanvasRenderingContext2D,
-  x: readonly number[],
-  y: readonly number[],
-  piece = PIECE,
-): void {
+/** A line, or a part of one, in pixels. */
+export interface Line {
+  x: readonly number[];
+  y: readonly number[];
+}
+
+/** Strokes a line by as few points as show it. */
+export function strokeLine(ctx: CanvasRenderingContext2D, line: Line, piece = PIECE): void {
+  stroke(ctx, reduced(line), piece);
+}
+
+function reduced({ x, y }: Line): Line {
   const kept = thinned(x, y);
-  for (let from = 0; from === 0 || from < kept.length - 1; from += piece) {
+  return { x: kept.map((i) => at(x, i)), y: kept.map((i) => at(y, i)) };
+}
+
+function stroke(ctx: CanvasRenderingContext2D, { x, y }: Line, piece: number): void {
+  for (let from = 0; from === 0 || from < x.length - 1; from += piece) {
     ctx.beginPath();
-    for (const i of kept.slice(from, from + piece + 1)) ctx.lineTo(at(x, i), at(y, i));
+    const to = Math.min(from + piece, x.length - 1);
+    for (let i = from; i <= to; i++) ctx.lineTo(at(x, i), at(y, i));
     // A point alone.
-    if (kept.length === 1) ctx.lineTo(at(x, 0), at(y, 0));
+    if (x.length === 1) ctx.lineTo(at(x, 0), at(y, 0));
     ctx.stroke();
   }
 }
 
-/** A line that goes up and down so many times as far as it goes ahead is calm, or noise. */
-const [CALM, NOISE] = [2, 4];
-
-interface Part {
-  x: number[];
-  y: number[];
-}
+/** Calm is a line that turns up or down this often in a pixel, or goes so far; and noise. */
+const TURNS = [1 / 8, 1 / 3] as const;
+const TRAVEL = [2, 4] as const;
 
 /**
  * How wide to draw the parts of a curve, from `narrow` to `width`: noise is narrow, else it would
  * be an area rather than a line. Skia also draws a line of one pixel ten times as fast.
  */
-export function lineWidth(parts: readonly Part[], width: number, narrow: number): number {
-  let [ahead, up] = [0, 0];
+export function lineWidth(parts: readonly Line[], width: number, narrow: number): number {
+  let [ahead, turns, travel] = [0, 0, 0];
   for (const { x, y } of parts) {
+    let before = 0;
     for (let i = 1; i < x.length; i++) {
+      const up = at(y, i) - at(y, i - 1);
+      if (up * before < 0) turns++;
+      if (up !== 0) before = up;
+      travel += Math.abs(up);
       ahead += at(x, i) - at(x, i - 1);
-      up += Math.abs(at(y, i) - at(y, i - 1));
     }
   }
-  const share = ahead > 0 ? (up / ahead - CALM) / (NOISE - CALM) : 0;
-  return width - (width - narrow) * Math.max(0, Math.min(1, share));
+  if (ahead === 0) return width;
+  const noise = Math.max(share(turns / ahead, TURNS), share(travel / ahead, TRAVEL));
+  return width - (width - narrow) * Math.min(1, noise);
+}
+
+function share(value: number, [from, to]: readonly [number, number]): number {
+  return Math.max(0, (value - from) / (to - from));
 }
 
 /** Where values of a scale lie on the canvas: what `u.valToPos` says, for many values at once. */
@@ -139,10 +154,11 @@ export function drawCurve(u: uPlot, series: number, color: string, line: number)
   ctx.strokeStyle = color;
   ctx.lineJoin = "bevel";
   ctx.lineCap = "round";
-  const parts: Part[] = [{ x: [], y: [] }];
+  const parts: { x: number[]; y: number[] }[] = [{ x: [], y: [] }];
   for (let i = Math.max(0, from); i <= to; i++) {
     const value = values[i];
-    const part = parts.at(-1) as Part;
+    const part = parts.at(-1);
+    if (!part) break;
     if (value === null) {
       if (part.x.length > 0) parts.push({ x: [], y: [] });
     } else if (value !== undefined) {
@@ -150,7 +166,8 @@ export function drawCurve(u: uPlot, series: number, color: string, line: number)
       part.y.push(toY(value));
     }
   }
-  ctx.lineWidth = lineWidth(parts, width, narrow);
-  for (const { x, y } of parts) if (x.length > 0) strokeLine(ctx, x, y);
+  const lines = parts.filter(({ x }) => x.length > 0).map(reduced);
+  ctx.lineWidth = lineWidth(lines, width, narrow);
+  for (const line of lines) stroke(ctx, line, PIECE);
   ctx.restore();
 }

@@ -1,5 +1,5 @@
 import type { Sample } from "../data/tradeoff";
-import { drawChart, EDGE } from "./xy-draw";
+import { drawCurves, drawGround, EDGE, type XyView } from "./xy-draw";
 import { nearestSample } from "./xy-layout";
 import type { XyModel, XyPoint } from "./xy-model";
 
@@ -17,6 +17,9 @@ export class XyChart {
   private width = 0;
   private height = 0;
   private readonly canvas = document.createElement("canvas");
+  /** The curves: they take longest, and what lies under them changes with the pointer. */
+  private readonly curves = document.createElement("canvas");
+  private drawn: XyModel | null = null;
   /** The area between the axes: it takes the pointer, and holds the mark of the point. */
   private readonly area = document.createElement("div");
   private readonly mark = document.createElement("div");
@@ -37,7 +40,7 @@ export class XyChart {
 
   setModel(model: XyModel): void {
     this.model = model;
-    this.redraw();
+    this.draw();
   }
 
   setPoint(point: XyPoint | null): void {
@@ -96,35 +99,58 @@ export class XyChart {
   }
 
   redraw(): void {
-    const { model, canvas, width, height } = this;
-    const context = canvas.getContext("2d");
-    if (!model || !context || width <= 0) return;
-    const ratio = devicePixelRatio || 1;
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
+    this.drawn = null;
+    this.draw();
+  }
+
+  private draw(): void {
+    const { model, canvas, curves, width, height, drawn } = this;
+    if (!model || width <= 0) return;
+    if (!drawn || !hasCurvesOf(drawn, model)) {
+      const view = this.view(curves);
+      if (view) drawCurves(view, model);
+      this.drawn = model;
+    }
+    const view = this.view(canvas);
+    if (!view) return;
+    drawGround(view, model);
+    view.context.resetTransform();
+    view.context.drawImage(curves, 0, 0);
     canvas.style.width = `${width}px`;
     canvas.style.height = `${height}px`;
     const { left, top, width: w, height: h } = this.inner;
     const place = { left: `${left}px`, top: `${top}px`, width: `${w}px`, height: `${h}px` };
     Object.assign(this.area.style, place);
+    this.placeMark();
+  }
+
+  /** An empty canvas of the chart's size. */
+  private view(canvas: HTMLCanvasElement): XyView | null {
+    const context = canvas.getContext("2d");
+    if (!context) return null;
+    const ratio = devicePixelRatio || 1;
+    canvas.width = Math.round(this.width * ratio);
+    canvas.height = Math.round(this.height * ratio);
+    const { left, top, width, height } = this.inner;
     context.scale(ratio, ratio);
     context.translate(left, top);
-    drawChart(
-      {
-        context,
-        width: w,
-        height: h,
-        x: (sparsity) => this.x(sparsity),
-        y: (value) => this.y(value),
-        isInside: (sample) => this.isInside(sample),
-        ink: (name) => this.ink(name),
-      },
-      model,
-    );
-    this.placeMark();
+    return {
+      context,
+      width,
+      height,
+      x: (sparsity) => this.x(sparsity),
+      y: (value) => this.y(value),
+      isInside: (sample) => this.isInside(sample),
+      ink: (name) => this.ink(name),
+    };
   }
 
   private ink(name: string): string {
     return getComputedStyle(this.host).getPropertyValue(name);
   }
+}
+
+/** Whether the curves of one model are drawn as those of the other. */
+function hasCurvesOf(one: XyModel, other: XyModel): boolean {
+  return (["curves", "envelope", "x", "y"] as const).every((part) => one[part] === other[part]);
 }

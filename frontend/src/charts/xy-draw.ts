@@ -34,11 +34,17 @@ const DIAMOND = [
   [-7, 0],
 ] as const;
 
-export function drawChart(view: XyView, model: XyModel): void {
+/** What lies under the curves. */
+export function drawGround(view: XyView, model: XyModel): void {
   view.context.font = FONT;
   drawAxes(view, model);
   drawBand(view, model);
   drawLine(view, model);
+}
+
+/** The curves, with their marks and names. */
+export function drawCurves(view: XyView, model: XyModel): void {
+  view.context.font = FONT;
   clipped(view, () => {
     drawEnvelope(view, model);
     for (const faint of [true, false]) {

@@ -3,7 +3,7 @@ import { useRef } from "preact/hooks";
 import { Chart } from "../charts/chart";
 import type { ChartLook, ChartModel } from "../charts/model";
 import type { StepChart } from "../charts/step-chart";
-import { useVisible } from "../charts/use-visible";
+import { useSight } from "../charts/use-visible";
 import { differenceTo } from "../data/compare";
 import { formatDifference, formatStep, isShareMetric, NONE } from "../data/format";
 import { totalPlan } from "../data/schedule";
@@ -39,7 +39,7 @@ const LOOK: ChartLook = { axisWidth: 52, unit: "number", ticks: null };
 export function DifferenceChart({ base, name }: { base: Run; name: string }) {
   const element = useRef<HTMLElement>(null);
   const chart = useRef<StepChart | null>(null);
-  const visible = useVisible(element);
+  const { near: visible, seen } = useSight(element);
   const tag = metricTag(name);
   const share = isShareMetric(name);
   const scale = share ? 100 : 1;
@@ -131,7 +131,11 @@ export function DifferenceChart({ base, name }: { base: Run; name: string }) {
         >
           <div class="large">
             <div>
-              {visible ? <Chart model={model} look={LOOK} chart={chart} /> : <div class="chart" />}
+              {visible ? (
+                <Chart model={model} look={LOOK} chart={chart} seen={seen} />
+              ) : (
+                <div class="chart" />
+              )}
               <FocusNote focus={focus} />
             </div>
             <div>

@@ -4,7 +4,7 @@ import { useRef } from "preact/hooks";
 import { Chart } from "../charts/chart";
 import type { ChartLook, ChartModel } from "../charts/model";
 import type { StepChart } from "../charts/step-chart";
-import { useVisible } from "../charts/use-visible";
+import { useSight } from "../charts/use-visible";
 import { count } from "../data/format";
 import { type Reading, textOfReading } from "../data/readout";
 import type { Plan } from "../data/schedule";
@@ -62,7 +62,7 @@ export function StepFigure(props: FigureProps) {
   const { kind, subject, tag, has, planOf, look, weight } = props;
   const element = useRef<HTMLElement>(null);
   const chart = useRef<StepChart | null>(null);
-  const visible = useVisible(element);
+  const { near: visible, seen } = useSight(element);
 
   const sources = useComputed(() =>
     shownRuns.value.filter(has).map((run) => ({ run, color: runColor(run), plan: planOf(run) })),
@@ -83,7 +83,7 @@ export function StepFigure(props: FigureProps) {
     }
     return { curves, complete };
   });
-  const seen = useComputed(() =>
+  const plotted = useComputed(() =>
     kind === "metric"
       ? placed.value.curves.map(({ places, points, drawn = points }) => ({
           ...drawn,
@@ -91,7 +91,7 @@ export function StepFigure(props: FigureProps) {
         }))
       : [],
   );
-  const focus = useFocus(seen);
+  const focus = useFocus(plotted);
   const model = useComputed<ChartModel>(() => ({
     ...placed.value,
     targets: kind === "metric" ? [] : sources.value.flatMap(targetParts),
@@ -106,7 +106,7 @@ export function StepFigure(props: FigureProps) {
   });
 
   // Only charts on the screen follow the cursor: of a thousand, that is a dozen.
-  const at = visible ? cursor.value : null;
+  const at = seen.value ? cursor.value : null;
   const rows = sources.value.map((source) => {
     const plan = kind === "metric" ? null : source.plan;
     return rowAt({ ...source, plan }, series.get({ run: source.run.run, tag }), at);
@@ -115,7 +115,7 @@ export function StepFigure(props: FigureProps) {
   const drawn = visible && rows.length > 0 && rows.every((row) => row.arrived);
 
   const drawing = visible ? (
-    <Chart model={model} look={look} chart={chart} />
+    <Chart model={model} look={look} chart={chart} seen={seen} />
   ) : (
     <div class="chart" />
   );

@@ -106,23 +106,18 @@ function Measured({ row, format }: RowProps) {
 function Goal({ row, format }: RowProps) {
   const text = textOfReading(row.reading, format);
   return (
-    <>
-      <span class="quiet goal">
-        {row.reading.due ? (
-          <>
-            target{" "}
-            <span data-readout="target" data-run={row.run.run}>
-              {text.target}
-            </span>{" "}
-            at <DueStep row={row} due={text.due} />
-          </>
-        ) : (
-          <>
-            {text.label} <DueStep row={row} due={text.due} />
-          </>
-        )}
-      </span>
-    </>
+    <span class="quiet goal">
+      {row.reading.due ? "target " : `${text.label} `}
+      {row.reading.due && (
+        <>
+          <span data-readout="target" data-run={row.run.run}>
+            {text.target}
+          </span>
+          {" at "}
+        </>
+      )}
+      <DueStep row={row} due={text.due} />
+    </span>
   );
 }
 

@@ -4,8 +4,8 @@ import { sparsityRange } from "../charts/xy-layout";
 import type { XyModel, XyPoint } from "../charts/xy-model";
 import { formatStep, isShareMetric } from "../data/format";
 import { runColor, runMark } from "../data/store";
-import { bandWidth, betterOf, type Sample, type Tolerance, type Verdict } from "../data/tradeoff";
-import type { Picture, Row } from "./tradeoff-picture";
+import { bandWidth, betterOf, type Sample } from "../data/tradeoff";
+import type { Picture } from "./tradeoff-picture";
 import { pointOf } from "./tradeoff-point";
 import { labelOf, TradeOffReadout } from "./tradeoff-readout";
 import { XyFigure } from "./xy-figure";
@@ -16,7 +16,12 @@ export function TradeOffChart({ picture }: { picture: Picture }) {
   const whole = useSignal(false);
   const current = useSignal(picture);
   current.value = picture;
-  const model = useComputed(() => modelOf(current.value, whole.value, point.value?.run ?? null));
+  // The curves stay the same ones while the pointer goes from one to another.
+  const base = useComputed(() => modelOf(current.value, whole.value));
+  const model = useComputed<XyModel>(() => {
+    const band = bandAt(current.value, point.value?.run ?? null);
+    return { ...base.value, band };
+  });
   const here = pointOf(picture, point.value);
   const outside = outsideOf(picture, model.value);
   const samples = picture.rows.reduce((sum, { trail }) => sum + trail.samples.length, 0);
@@ -81,14 +86,11 @@ function Key({ picture }: { picture: Picture }) {
   );
 }
 
-function modelOf(picture: Picture, whole: boolean, pointed: string | null): XyModel {
-  const { rows, metric, range, front, tolerance } = picture;
+function modelOf(picture: Picture, whole: boolean): Omit<XyModel, "band"> {
+  const { rows, metric, range, front } = picture;
   const share = isShareMetric(metric);
   const [low, high] = (whole ? range?.all : range?.focus) ?? [0, 1];
   const [from, to] = niceRange(low, high);
-  // The band of one run says something, those of ten cover the chart.
-  const banded =
-    rows.find(({ run }) => run.run === pointed) ?? (rows.length === 1 ? rows[0] : null);
   const sparsities = rows.flatMap(({ trail }) => trail.samples.map(({ sparsity }) => sparsity));
   return {
     curves: rows.map(({ run, trail, verdict }) => ({
@@ -106,11 +108,17 @@ function modelOf(picture: Picture, whole: boolean, pointed: string | null): XyMo
     // No accuracy is above one.
     y: [from, share && high <= 1 ? Math.min(1, to) : to],
     unit: share ? "share" : "number",
-    band: banded?.verdict ? bandOf(banded, banded.verdict, metric, tolerance) : null,
   };
 }
 
-function bandOf({ run }: Row, { best }: Verdict, metric: string, tolerance: Tolerance) {
+/** The band of one run says something, those of ten cover the chart. */
+function bandAt({ rows, metric, tolerance }: Picture, pointed: string | null): XyModel["band"] {
+  const row = rows.find(({ run }) => run.run === pointed) ?? (rows.length === 1 ? rows[0] : null);
+  if (!row?.verdict) return null;
+  const {
+    run,
+    verdict: { best },
+  } = row;
   const width = bandWidth(best.value, tolerance);
   const down = betterOf(metric) === "higher";
   return {
