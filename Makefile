@@ -82,6 +82,7 @@ bench: $(VENV)/.test $(PARITY_VENV)/.made $(VENV)/.chromium
 	$(BIN)/python benchmarks/training_step.py resnet50 5
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/tab.py
+	$(BIN)/python -m benchmarks.readers
 	$(BIN)/python benchmarks/tab_page.py
 
 frontend: frontend/node_modules/.made
