@@ -213,6 +213,20 @@ def test_a_clock_that_was_put_back_breaks_nothing(open_tab, tmp_path):
     expect(tab.readout(tab.total, "step", "back/sparsity")).to_have_text("80")
 
 
+def test_a_chart_that_comes_onto_the_screen_has_the_zoom_of_the_others(open_tab, timed):
+    tab = open_tab(timed).wait_until_drawn()
+    height = 640
+    tab.page.set_viewport_size({"width": 1400, "height": height})
+    weight = tab.weight("a/kernel")
+    expect(weight).to_have_attribute("data-points", re.compile(r"\d+"))  # drawn ahead
+    assert height < weight.bounding_box()["y"] < height + 240
+    first, last = zoom_in(tab, 1, lambda: tab.drag(tab.total, 20, 40, (0, 80)))
+    weight.scroll_into_view_if_needed()
+    tab.hover(weight, (first + last) / 2, (first, last))
+    expect(weight).to_have_attribute("aria-label", re.compile("at step (29|30|31):"))
+    expect(weight.locator(".crosshair")).to_be_visible()
+
+
 def test_the_wheel_scrolls_and_with_a_modifier_zooms_all_charts(open_tab, timed):
     tab = open_tab(timed).wait_until_drawn()
     tab.hover(tab.total, 40, (0, 80))

@@ -10,7 +10,7 @@ export interface ChartProps {
   look: ChartLook;
   /** For the figure around it, whose keys move the cursor along the chart's steps. */
   chart: RefObject<StepChart | null>;
-  /** Whether it is on the screen: else it needs not follow cursor and zoom. */
+  /** Whether it is on the screen: else it needs not follow the cursor. */
   seen: ReadonlySignal<boolean>;
 }
 
@@ -45,7 +45,7 @@ export function Chart({ model, look, chart, seen }: ChartProps) {
     resize();
     const stops = [
       effect(() => drawn.setModel(model.value)),
-      effect(() => drawn.setZoom(seen.value ? axisZoom.value : axisZoom.peek())),
+      effect(() => drawn.setZoom(axisZoom.value)),
       effect(() => drawn.setCursor(seen.value ? cursor.value : null)),
       effect(() => {
         theme.value;

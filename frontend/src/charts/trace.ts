@@ -70,7 +70,7 @@ export interface Line {
 }
 
 /** Strokes a line by as few points as show it. */
-export function strokeLine(ctx: CanvasRenderingContext2D, line: Line, piece = PIECE): void {
+export function strokeLine(ctx: CanvasRenderingContext2D, line: Line, piece: number): void {
   stroke(ctx, reduced(line), piece);
 }
 
