@@ -1,3 +1,5 @@
+import { ink } from "./ink";
+
 /** Bars as a picture to put elsewhere; on the page they stand in a table. */
 
 export interface BarRow {
@@ -16,7 +18,7 @@ const LABELS = 320;
 const SAID = 120;
 const BAR = 12;
 
-export function drawBars(rows: readonly BarRow[], ink: string): HTMLCanvasElement {
+export function drawBars(rows: readonly BarRow[]): HTMLCanvasElement {
   const canvas = document.createElement("canvas");
   const ratio = devicePixelRatio || 1;
   [canvas.width, canvas.height] = [WIDTH * ratio, rows.length * ROW * ratio];
@@ -29,7 +31,7 @@ export function drawBars(rows: readonly BarRow[], ink: string): HTMLCanvasElemen
   rows.forEach(({ label, said, color, faint, full, line }, i) => {
     const y = i * ROW;
     const bar = (share: number) => context.fillRect(LABELS, y + (ROW - BAR) / 2, share * room, BAR);
-    context.fillStyle = ink;
+    context.fillStyle = ink("--ink");
     context.textAlign = "left";
     context.fillText(label, 0, y + ROW / 2, LABELS - 8);
     context.textAlign = "right";
@@ -39,7 +41,7 @@ export function drawBars(rows: readonly BarRow[], ink: string): HTMLCanvasElemen
     bar(faint);
     context.globalAlpha = 1;
     bar(full);
-    context.fillStyle = ink;
+    context.fillStyle = ink("--ink");
     if (line !== null) context.fillRect(LABELS + line * room, y, 1, ROW);
   });
   return canvas;

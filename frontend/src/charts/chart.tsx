@@ -20,7 +20,7 @@ export function Chart({ model, look, chart, seen }: ChartProps) {
   useEffect(() => {
     const element = host.current;
     if (!element) return;
-    const drawn = new StepChart(element, look, {
+    const drawn = StepChart.place(element, look, {
       onCursor: (place) => {
         cursor.value = place;
       },
@@ -55,7 +55,7 @@ export function Chart({ model, look, chart, seen }: ChartProps) {
     return () => {
       for (const stop of stops) stop();
       size.disconnect();
-      drawn.destroy();
+      drawn.leave();
       silence();
       chart.current = null;
     };

@@ -2,9 +2,12 @@
 
 /** Milliseconds of a frame: to paint what was drawn takes several times as long. */
 const BUDGET = 2;
+/** A frame that comes so many milliseconds after the one before is late: one piece of work must do. */
+const LATE = 25;
 
 const waiting = new Set<() => void>();
 let asked = false;
+let before = 0;
 
 /** Does it in one of the next frames, once, however often it was asked for until then. */
 export function inFrame(work: () => void): void {
@@ -19,11 +22,12 @@ export function cancel(work: () => void): void {
 function ask(): void {
   if (asked) return;
   asked = true;
-  requestAnimationFrame(() => void run());
+  requestAnimationFrame((now) => void run(now));
 }
 
-async function run(): Promise<void> {
-  const end = performance.now() + BUDGET;
+async function run(now: number): Promise<void> {
+  const end = performance.now() + (now - before > LATE ? 0 : BUDGET);
+  before = now;
   try {
     for (const work of waiting) {
       waiting.delete(work);

@@ -1,5 +1,6 @@
 import { colorTable, columnsOf, levelOf, nearestIndex, type Scale } from "../data/heat";
 import { drawAxisLabels, type LabelledAxis } from "./axis-labels";
+import { ink } from "./ink";
 import { selected, wheelFactor, zoomed } from "./zooming";
 
 const FONT = 'px system-ui, "Segoe UI", Roboto, Arial, sans-serif';
@@ -153,7 +154,7 @@ export class HeatMap {
     };
     drawAxisLabels(axis, {
       axis: "step",
-      color: getComputedStyle(labels).getPropertyValue("--muted"),
+      color: ink("--muted"),
       font: `${11 * ratio}${FONT}`,
       ratio,
       last: !model.zoomed,

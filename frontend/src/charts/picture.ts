@@ -1,3 +1,4 @@
+import { ink } from "./ink";
 import { drawMark } from "./marks";
 
 /** A chart as a picture to put elsewhere: its title and legend with it, as the canvas has neither. */
@@ -16,7 +17,6 @@ export async function pictureOf(
   canvas: HTMLCanvasElement,
   title: string,
   legend: readonly LegendEntry[],
-  look: { page: string; ink: string },
 ): Promise<Blob | null> {
   const ratio = canvas.clientWidth > 0 ? canvas.width / canvas.clientWidth : devicePixelRatio || 1;
   const above = PADDING + LINE * (1 + legend.length) + 8;
@@ -25,12 +25,12 @@ export async function pictureOf(
   picture.height = canvas.height + (above + PADDING) * ratio;
   const context = picture.getContext("2d");
   if (!context) return null;
-  context.fillStyle = look.page;
+  context.fillStyle = ink("--page");
   context.fillRect(0, 0, picture.width, picture.height);
   context.drawImage(canvas, PADDING * ratio, above * ratio);
   context.scale(ratio, ratio);
   context.textBaseline = "middle";
-  context.fillStyle = look.ink;
+  context.fillStyle = ink("--ink");
   context.font = `600 ${FONT}`;
   const room = picture.width / ratio - 2 * PADDING;
   context.fillText(cut(context, title, room), PADDING, PADDING + LINE / 2);
@@ -39,8 +39,8 @@ export async function pictureOf(
     const y = PADDING + LINE * (i + 1.5);
     context.fillStyle = color;
     context.fillRect(PADDING, y - 1, 16, 2);
-    drawMark(context, mark, PADDING + 8, y, { color, page: look.page });
-    context.fillStyle = look.ink;
+    drawMark(context, mark, PADDING + 8, y, { color, page: ink("--page") });
+    context.fillStyle = ink("--ink");
     context.fillText(cut(context, name, room - 24), PADDING + 24, y);
   });
   return new Promise((resolve) => picture.toBlob(resolve, "image/png"));

@@ -10,17 +10,34 @@ const plot = vi.hoisted(() => ({
   join: vi.fn(() => [[1, 2]]),
   setData: vi.fn(),
   setScale: vi.fn(),
+  destroy: vi.fn(),
 }));
 
 vi.mock("uplot", () => ({
   default: class {
     static join = plot.join;
-    constructor(options: Options) {
+    constructor(options: Options, data: unknown[], host: HTMLElement) {
       plot.built(options);
+      this.data = data;
+      this.series = options.series;
+      host.append(this.root as unknown as HTMLElement);
     }
-    destroy() {}
+    data: unknown[];
+    series: unknown[];
+    root = {
+      parentElement: null as unknown,
+      remove() {
+        this.parentElement = null;
+      },
+    };
     over = { append() {}, addEventListener() {} };
-    setData = plot.setData;
+    select = { width: 0 };
+    syncRect() {}
+    destroy = plot.destroy;
+    setData(data: unknown[], reset: boolean) {
+      plot.setData(data, reset);
+      this.data = data;
+    }
     setScale = plot.setScale;
     width = 300;
     height = 100;
@@ -48,10 +65,22 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-function model(): ChartModel {
+function host(): HTMLElement {
+  const element = {
+    append(child: { parentElement: unknown }) {
+      child.parentElement = element;
+    },
+  };
+  return element as unknown as HTMLElement;
+}
+
+const SILENT = { onCursor() {}, onZoom() {}, onDrawn() {} };
+
+function model(...runs: string[]): ChartModel {
   const points = logged([1, 0.5, 0], [2, 0.6, 1]);
+  const names = runs.length > 0 ? runs : ["a"];
   return {
-    curves: [{ run: "a", color: "#000", mark: 0, points, places: points.step }],
+    curves: names.map((run) => ({ run, color: "#000", mark: 0, points, places: points.step })),
     targets: [],
     schedules: [],
     axis: "step",
@@ -64,10 +93,10 @@ function model(): ChartModel {
 it("a zoom joins nothing, and is drawn once a frame however often it changed", async () => {
   const onDrawn = vi.fn();
   const look = { axisWidth: 40, unit: "share", ticks: [0, 1] } as const;
-  const chart = new StepChart(
-    {} as HTMLElement,
+  const chart = StepChart.place(
+    host(),
     { ...look, ticks: [...look.ticks] },
-    { onCursor() {}, onZoom() {}, onDrawn },
+    { ...SILENT, onDrawn },
   );
   const first = model();
   chart.setModel(first);
@@ -90,11 +119,7 @@ it("a zoom joins nothing, and is drawn once a frame however often it changed", a
 
 it("a scale is logarithmic as long as all values are above zero", async () => {
   const look = { axisWidth: 40, unit: "number", ticks: null, log: true } as const;
-  const chart = new StepChart({} as HTMLElement, look, {
-    onCursor() {},
-    onZoom() {},
-    onDrawn() {},
-  });
+  const chart = StepChart.place(host(), look, SILENT);
   chart.resize(300, 100);
   for (const values of [[0.5], [0.5, 0.25], [0.5, 0], [0.5, 0.25]]) {
     const points = logged(...values.map((value, i): [number, number, number] => [i + 1, value, i]));
@@ -105,6 +130,38 @@ it("a scale is logarithmic as long as all values are above zero", async () => {
   // Only what changes the scale builds the chart anew.
   const scales = plot.built.mock.calls.map(([{ scales }]) => scales?.y?.distr);
   expect(scales).toEqual([3, 1, 3]);
+});
+
+it("a chart that has left its place is drawn in another, with nothing of what it was", async () => {
+  const look = { axisWidth: 40, unit: "share", ticks: [0, 1] };
+  const [there, here] = [host(), host()];
+  const first = StepChart.place(there, look as never, SILENT);
+  first.resize(300, 100);
+  first.setModel(model("a", "b"));
+  first.setZoom([10, 20]);
+  await frame();
+  first.leave();
+  // What was asked for and not yet drawn goes with it.
+  expect(plot.setData).toHaveBeenLastCalledWith([[]], false);
+  const onDrawn = vi.fn();
+  const second = StepChart.place(here, look as never, { ...SILENT, onDrawn });
+  expect(second).toBe(first);
+  expect(second.places()).toEqual([]);
+  const next = model("c");
+  second.setModel(next);
+  second.resize(300, 100);
+  await frame();
+  expect(plot.built).toHaveBeenCalledTimes(1);
+  expect(plot.destroy).not.toHaveBeenCalled();
+  // One curve has no data any more.
+  expect(plot.setData).toHaveBeenLastCalledWith([[1, 2], [], []], false);
+  expect(plot.setScale).toHaveBeenLastCalledWith("x", { min: 0, max: 100 });
+  expect(onDrawn.mock.calls).toEqual([[next]]);
+  // More curves than it was made for, or another look, need another chart.
+  second.setModel(model("a", "b", "c"));
+  await frame();
+  expect(plot.built).toHaveBeenCalledTimes(2);
+  expect(StepChart.place(there, { ...look } as never, SILENT)).not.toBe(second);
 });
 
 it("work goes on in the next frame where one has no more room, in its order and once", async () => {

@@ -5,6 +5,7 @@ import { logRange, logTicks, niceRange, tickLabels, valueTicks } from "./axes";
 import { drawAxisLabels } from "./axis-labels";
 import { drawEpochs } from "./epoch-layer";
 import { cancel, inFrame } from "./frames";
+import { ink } from "./ink";
 import { drawMarks, drawOutside } from "./marks";
 import type { ChartLook, ChartModel } from "./model";
 import { drawBands, drawTargets, drawUpdates, visibleRange } from "./schedule-layer";
@@ -17,6 +18,11 @@ const DOT_SPACE = 10;
 const LINE = 1.75;
 const TARGET_LINE = 1.25;
 const FONT = '11px system-ui, "Segoe UI", Roboto, Arial, sans-serif';
+
+/** Charts that have left their place, by their look: making one takes longer than drawing it. */
+const spare = new Map<ChartLook, StepChart[]>();
+/** So many are kept of each look: about as many as go while others come. */
+const SPARE = 12;
 
 export interface ChartEvents {
   onCursor(place: number | null): void;
@@ -36,13 +42,34 @@ export class StepChart {
   private height = 0;
   private readonly crosshair = document.createElement("div");
   private dots: HTMLElement[] = [];
+  private host: HTMLElement | null = null;
+  private events: ChartEvents | null = null;
 
-  constructor(
-    private readonly host: HTMLElement,
-    private readonly look: ChartLook,
-    private readonly events: ChartEvents,
-  ) {
+  private constructor(private readonly look: ChartLook) {
     this.crosshair.className = "crosshair";
+  }
+
+  /** Puts a chart in a place: one that has left another, if there is any. */
+  static place(host: HTMLElement, look: ChartLook, events: ChartEvents): StepChart {
+    const chart = spare.get(look)?.pop() ?? new StepChart(look);
+    [chart.host, chart.events] = [host, events];
+    return chart;
+  }
+
+  /** Takes the chart from its place. It must not be used there any more. */
+  leave(): void {
+    cancel(this.draw);
+    const { plot: u, look } = this;
+    const others = spare.get(look) ?? [];
+    [this.host, this.events, this.model, this.drawn] = [null, null, null, null];
+    [this.zoom, this.cursor] = [null, null];
+    // Someone may still be dragging over it.
+    if (!u || u.select.width > 0 || others.length >= SPARE) u?.destroy();
+    else {
+      u.root.remove();
+      u.setData([[]], false);
+      spare.set(look, [...others, this]);
+    }
   }
 
   /** Where the curves have points, ascending. */
@@ -74,31 +101,29 @@ export class StepChart {
   }
 
   redraw(): void {
-    this.plot?.redraw(false, true);
-  }
-
-  destroy(): void {
-    cancel(this.draw);
-    this.plot?.destroy();
-    this.plot = null;
+    inFrame(this.draw);
   }
 
   private readonly draw = () => {
-    const { plot: u, model, width, height, drawn } = this;
-    if (!model || width <= 0) return;
-    if (u && drawn?.curves.length === model.curves.length && this.log === this.isLog(model)) {
+    const { plot: u, host, model, width, height, drawn } = this;
+    if (!model || !host || width <= 0) return;
+    if (u && u.series.length > model.curves.length && this.log === this.isLog(model)) {
+      if (u.root.parentElement !== host) {
+        host.append(u.root);
+        u.syncRect(true);
+      }
       if (u.width !== width || u.height !== height) u.setSize({ width, height });
       // A zoom has the curves of before: they need not be joined anew.
-      if (drawn.curves !== model.curves) u.setData(align(model), false);
-    } else this.build(model);
+      if (drawn?.curves !== model.curves) u.setData(align(model, u.series.length), false);
+    } else this.build(host, model);
     this.applyRange();
     this.drawn = model;
-    if (model !== drawn) this.events.onDrawn(model);
+    if (model !== drawn) this.events?.onDrawn(model);
   };
 
-  private build(model: ChartModel): void {
+  private build(host: HTMLElement, model: ChartModel): void {
     this.plot?.destroy();
-    this.plot = new uPlot(this.options(model), align(model), this.host);
+    this.plot = new uPlot(this.options(model), align(model), host);
     this.dots = model.curves.map(() => {
       const dot = document.createElement("div");
       dot.className = "dot";
@@ -116,9 +141,9 @@ export class StepChart {
   private listen(u: uPlot): void {
     u.over.addEventListener("mousemove", (event) => {
       const place = this.nearestPlace(u.posToVal(event.offsetX, "x"));
-      if (place !== null) this.events.onCursor(place);
+      if (place !== null) this.events?.onCursor(place);
     });
-    u.over.addEventListener("mouseleave", () => this.events.onCursor(null));
+    u.over.addEventListener("mouseleave", () => this.events?.onCursor(null));
     u.over.addEventListener("wheel", (event) => this.turn(u, event), { passive: false });
   }
 
@@ -130,7 +155,7 @@ export class StepChart {
     // The range may not be drawn yet.
     const [from, to] = this.range;
     const at = from + ((event.offsetX * pixelRatio(u)) / u.bbox.width) * (to - from);
-    this.events.onZoom(zoomed([from, to], at, factor, this.whole, this.steps));
+    this.events?.onZoom(zoomed([from, to], at, factor, this.whole, this.steps));
   }
 
   /** Moves a zoomed chart along with the mouse. */
@@ -142,7 +167,7 @@ export class StepChart {
       // Let go where this page can't see it.
       if (buttons === 0) return up();
       const by = (down.clientX - clientX) * perPixel;
-      this.events.onZoom(moved(from, by, this.whole, this.steps));
+      this.events?.onZoom(moved(from, by, this.whole, this.steps));
     };
     const up = () => {
       document.removeEventListener("mousemove", move);
@@ -199,7 +224,6 @@ export class StepChart {
     const { axisWidth, unit, ticks } = this.look;
     const log = this.isLog(model);
     this.log = log;
-    const ink = (name: string) => getComputedStyle(this.host).getPropertyValue(name);
     const axis = { font: FONT, stroke: () => ink("--muted"), ticks: { show: false } };
     return {
       width: this.width,
@@ -220,7 +244,7 @@ export class StepChart {
             return null;
           },
           dblclick: () => () => {
-            this.events.onZoom(null);
+            this.events?.onZoom(null);
             return null;
           },
         },
@@ -258,12 +282,12 @@ export class StepChart {
       series: [
         {},
         ...model.curves.map(
-          ({ places }, i): uPlot.Series => ({
+          (_, i): uPlot.Series => ({
             stroke: () => this.model?.curves[i]?.color ?? "",
             width: LINE,
             paths: () => null,
             points: {
-              show: (u: uPlot) => fewDots(u, this.model?.curves[i]?.places ?? places),
+              show: (u: uPlot) => fewDots(u, this.model?.curves[i]?.places ?? []),
               size: 5,
               fill: () => this.model?.curves[i]?.color ?? "",
             },
@@ -313,7 +337,7 @@ export class StepChart {
     const range = [u.posToVal(left, "x"), u.posToVal(left + width, "x")] as const;
     u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
     const zoom = selected(range, this.whole, this.steps);
-    if (zoom) this.events.onZoom(zoom);
+    if (zoom) this.events?.onZoom(zoom);
   }
 }
 
@@ -325,10 +349,14 @@ function fewDots(u: uPlot, places: readonly number[]): boolean {
   return places.length === 1 || apart >= DOT_SPACE;
 }
 
-/** Curves on one common axis: where a curve has no point it is undefined, where it has a gap null. */
-function align(model: ChartModel): uPlot.AlignedData {
+/**
+ * Curves on one common axis: where a curve has no point it is undefined, where it has a gap null.
+ * A chart may have room for more of them.
+ */
+function align(model: ChartModel, length = model.curves.length + 1): uPlot.AlignedData {
   const tables = model.curves.map(({ points, places, drawn = points }) => {
     return [places, drawn.value] as uPlot.AlignedData;
   });
-  return tables.length > 0 ? uPlot.join(tables) : [[]];
+  const data = tables.length > 0 ? uPlot.join(tables) : [[]];
+  return [...data, ...Array(length - data.length).fill([])] as uPlot.AlignedData;
 }

@@ -24,10 +24,7 @@ export class XyChart {
   private readonly area = document.createElement("div");
   private readonly mark = document.createElement("div");
 
-  constructor(
-    private readonly host: HTMLElement,
-    events: XyEvents,
-  ) {
+  constructor(host: HTMLElement, events: XyEvents) {
     this.area.className = "xy-area";
     this.mark.className = "xy-mark";
     this.area.append(this.mark);
@@ -141,12 +138,7 @@ export class XyChart {
       x: (sparsity) => this.x(sparsity),
       y: (value) => this.y(value),
       isInside: (sample) => this.isInside(sample),
-      ink: (name) => this.ink(name),
     };
-  }
-
-  private ink(name: string): string {
-    return getComputedStyle(this.host).getPropertyValue(name);
   }
 }
 

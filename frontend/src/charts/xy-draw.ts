@@ -1,5 +1,6 @@
 import type { Sample } from "../data/tradeoff";
 import { tickLabels, valueTicks } from "./axes";
+import { ink } from "./ink";
 import { drawMark } from "./marks";
 import { placeLabels, shareTicks } from "./xy-layout";
 import type { XyCurve, XyModel } from "./xy-model";
@@ -13,8 +14,6 @@ export interface XyView {
   x(sparsity: number): number;
   y(value: number): number;
   isInside(sample: Sample): boolean;
-  /** A colour of the stylesheet. */
-  ink(name: string): string;
 }
 
 /** Above and to the right of the area, so that marks at its edge are whole. */
@@ -68,8 +67,8 @@ function clipped(view: XyView, draw: () => void): void {
 
 function drawAxes(view: XyView, model: XyModel): void {
   const { context, width, height } = view;
-  context.fillStyle = view.ink("--muted");
-  context.strokeStyle = view.ink("--rule");
+  context.fillStyle = ink("--muted");
+  context.strokeStyle = ink("--rule");
   context.lineWidth = 1;
   context.textAlign = "right";
   context.textBaseline = "middle";
@@ -86,7 +85,7 @@ function drawAxes(view: XyView, model: XyModel): void {
   context.textBaseline = "top";
   const shares = shareTicks(model.x, width);
   const texts = tickLabels(shares, "share");
-  context.strokeStyle = view.ink("--tick");
+  context.strokeStyle = ink("--tick");
   shares.forEach((share, i) => {
     const x = view.x(share);
     const crisp = Math.round(x) + 0.5;
@@ -117,7 +116,7 @@ function drawLine(view: XyView, { line }: XyModel): void {
   if (typeof line !== "number") return;
   const y = Math.round(view.y(line)) + 0.5;
   context.save();
-  context.strokeStyle = view.ink("--muted");
+  context.strokeStyle = ink("--muted");
   context.lineWidth = 1;
   context.beginPath();
   context.moveTo(0, y);
@@ -131,7 +130,7 @@ function drawEnvelope(view: XyView, { envelope: corners, x: [leftmost] }: XyMode
   const [first] = corners;
   if (!first) return;
   context.save();
-  context.strokeStyle = view.ink("--muted");
+  context.strokeStyle = ink("--muted");
   context.lineWidth = 1.25;
   context.setLineDash([2, 3]);
   context.beginPath();
@@ -150,7 +149,7 @@ function drawCurve(view: XyView, curve: XyCurve): void {
   const { context } = view;
   const { samples, color, faint } = curve;
   context.save();
-  context.strokeStyle = faint ? view.ink("--field") : color;
+  context.strokeStyle = faint ? ink("--field") : color;
   context.fillStyle = context.strokeStyle;
   context.lineWidth = faint ? 1 : 1.5;
   context.lineJoin = "round";
@@ -181,7 +180,7 @@ function drawShapes(view: XyView, { samples, mark = 0, color }: XyCurve): void {
     way = i === 0 ? MARK_SPACE / 2 : way + Math.hypot(x - fromX, y - fromY);
     [fromX, fromY] = [x, y];
     if (way < MARK_SPACE) return;
-    drawMark(view.context, mark, x, y, { color, page: view.ink("--page") });
+    drawMark(view.context, mark, x, y, { color, page: ink("--page") });
     way = 0;
   });
 }
@@ -206,9 +205,9 @@ function drawMarks(view: XyView, curve: XyCurve): void {
       for (const [dx, dy] of DIAMOND) context.lineTo(x + dx, y + dy);
       context.closePath();
     } else context.arc(x, y, 4.5, 0, 2 * Math.PI);
-    context.fillStyle = onFront ? color : view.ink("--page");
+    context.fillStyle = onFront ? color : ink("--page");
     context.fill();
-    context.strokeStyle = onFront ? view.ink("--page") : color;
+    context.strokeStyle = onFront ? ink("--page") : color;
     context.lineWidth = onFront ? 1.5 : 2;
     context.stroke();
   }
@@ -231,8 +230,8 @@ function drawLabels(view: XyView, { curves }: XyModel): void {
   context.save();
   context.textAlign = "left";
   context.textBaseline = "middle";
-  context.strokeStyle = view.ink("--page");
-  context.fillStyle = view.ink("--ink");
+  context.strokeStyle = ink("--page");
+  context.fillStyle = ink("--ink");
   context.lineWidth = 4;
   context.lineJoin = "round";
   placed.forEach((label, i) => {

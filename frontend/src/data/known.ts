@@ -5,7 +5,12 @@ import type { Run, SeriesKey } from "./types";
 
 /** What became of a run, as far as what is asked for below has arrived. */
 export function currentStatus(run: Run): RunStatus {
-  return statusOf(run, knownOf(run), lookedAt.value);
+  const known = knownOf(run);
+  const asked = new Set(suspects(run, known));
+  // Curves that only happen to be there must not change what is said, nor have it worked out anew.
+  const history: Known["history"] = (weight) =>
+    asked.has(weight) ? known.history(weight) : undefined;
+  return statusOf(run, { ...known, history }, lookedAt.value);
 }
 
 /** The last values of all weights and metrics: of `latest`. */

@@ -182,25 +182,27 @@ export function WeightChart({ weight: name, large = false }: { weight: string; l
       look={large ? TOTAL_LOOK : WEIGHT_LOOK}
       format={formatShare}
     >
-      {(rows, { at, chart, visible }) => (
-        <>
-          <div class="title">
-            <span class="name" title={name}>
-              <Name text={name} />
-            </span>
-            {!large && visible && <SmallSummary rows={rows} format={formatShare} />}
-          </div>
-          {!large && visible && <SmallReadout rows={rows} format={formatShare} />}
-          {large ? (
-            <div class="large">
-              {chart}
-              <ScheduleReadout rows={rows} at={at} format={formatShare} />
+      {(rows, { at, chart, visible }) =>
+        (large || visible) && (
+          <>
+            <div class="title">
+              <span class="name" title={name}>
+                <Name text={name} />
+              </span>
+              {!large && <SmallSummary rows={rows} format={formatShare} />}
             </div>
-          ) : (
-            chart
-          )}
-        </>
-      )}
+            {!large && <SmallReadout rows={rows} format={formatShare} />}
+            {large ? (
+              <div class="large">
+                {chart}
+                <ScheduleReadout rows={rows} at={at} format={formatShare} />
+              </div>
+            ) : (
+              chart
+            )}
+          </>
+        )
+      }
     </StepFigure>
   );
 }

@@ -33,17 +33,10 @@ export function FigureTools({ subject, figure, model }: Props) {
   );
 }
 
-/** Colours of the stylesheet. */
-interface Look {
-  page: string;
-  ink: string;
-  tick: string;
-}
-
 interface ToolsProps {
   subject: string;
   /** What the picture is of; without it there is only a table. */
-  canvas?: (look: Look) => HTMLCanvasElement | null | undefined;
+  canvas?: () => HTMLCanvasElement | null | undefined;
   legend?: () => LegendEntry[];
   /** CSV. */
   table: () => string;
@@ -51,11 +44,8 @@ interface ToolsProps {
 
 export function Tools({ subject, canvas, legend = () => [], table }: ToolsProps) {
   const savePicture = async () => {
-    const style = getComputedStyle(document.documentElement);
-    const ink = (name: string) => style.getPropertyValue(name);
-    const look = { page: ink("--page"), ink: ink("--ink"), tick: ink("--tick") };
-    const drawn = canvas?.(look);
-    const picture = drawn && (await pictureOf(drawn, subject, legend(), look));
+    const drawn = canvas?.();
+    const picture = drawn && (await pictureOf(drawn, subject, legend()));
     if (picture) save(picture, fileName(subject, "png"));
   };
   return (

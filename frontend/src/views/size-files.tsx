@@ -1,4 +1,5 @@
 import { type BarRow, drawBars } from "../charts/bars";
+import { ink } from "../charts/ink";
 import {
   denseBytes,
   denseMetrics,
@@ -54,12 +55,7 @@ export function SizeFiles({ reports }: { reports: readonly Reported<Compression>
         <Key />
         <Tools
           subject="File sizes"
-          canvas={({ ink, tick }) =>
-            drawBars(
-              rows.map((row) => barOf(row, scale, tick)),
-              ink,
-            )
-          }
+          canvas={() => drawBars(rows.map((row) => barOf(row, scale, ink("--tick"))))}
           table={() => tableOf(rows, names)}
         />
       </h2>
