@@ -211,7 +211,7 @@ def compression_report(
         for kind in files:
             found.append(_variant(name, given, kind, samples, calibration, metrics))
             progress.add(1)
-    ratios = _latencies(found, samples or _any_sample(bare[PRUNED]))
+    latencies = _latencies(found, samples or _any_sample(bare[PRUNED]))
     progress.add(1)
     dense_size = next((v.gzip_bytes for v, _ in found if (v.model, v.file) == (DENSE, KERAS)), None)
     if dense_size is None and baseline is not None:
@@ -220,10 +220,8 @@ def compression_report(
         variants=tuple(
             Variant(
                 **asdict(v)
-                | {
-                    "ratio": dense_size / v.gzip_bytes if dense_size and v.gzip_bytes else None,
-                    "latency": ratios.get(i),
-                }
+                | {"ratio": dense_size / v.gzip_bytes if dense_size and v.gzip_bytes else None}
+                | latencies.get(i, {})
             )
             for i, (v, _) in enumerate(found)
         ),
@@ -303,15 +301,23 @@ def _dtype(tensor: Any) -> str:
     return str(keras.backend.standardize_dtype(tensor.dtype))
 
 
-def _latencies(found: Sequence[tuple[Variant, bytes | None]], samples: Samples | None) -> dict[int, float]:
-    """Place of a variant -> its latency as a share of the first model's float32 file's."""
+def _latencies(
+    found: Sequence[tuple[Variant, bytes | None]], samples: Samples | None
+) -> dict[int, dict[str, float | str]]:
+    """Place of a variant -> its latency as a share of the first model's float32 file's, or why it has none."""
     contents = {i: content for i, (_, content) in enumerate(found) if content is not None}
     first = next((i for i, (v, _) in enumerate(found) if v.file == "TFLite float32"), None)
     if first not in contents or samples is None:
         return {}
     seconds = dict(zip(contents, tflite.latencies(list(contents.values()), samples.part(0, 1)), strict=True))
     reference = seconds[first]
-    return {i: own / reference for i, own in seconds.items() if own and reference}
+    told: dict[int, dict[str, float | str]] = {}
+    for i, own in seconds.items():
+        if isinstance(own, Exception):
+            told[i] = {} if found[i][0].problem else {"problem": _reason(own)}
+        elif not isinstance(reference, Exception):
+            told[i] = {"latency": own / reference}
+    return told
 
 
 def _reason(error: Exception) -> str:

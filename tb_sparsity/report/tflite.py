@@ -115,8 +115,8 @@ def predict(content: bytes, samples: Samples) -> list[np.ndarray]:
     return [np.concatenate(found) for found in zip(*parts, strict=True)]
 
 
-def latencies(contents: Sequence[bytes], sample: Samples) -> list[float | None]:
-    """Seconds for one sample on one thread, the median of each file; the files take turns. None where it can't run.
+def latencies(contents: Sequence[bytes], sample: Samples) -> list[float | Exception]:
+    """Seconds for one sample on one thread, the median of each file; the files take turns. Or why it can't run.
 
     Args:
         contents: The files.
@@ -127,20 +127,23 @@ def latencies(contents: Sequence[bytes], sample: Samples) -> list[float | None]:
     end = time.perf_counter() + _TIMING_SECS
     for i in range(_ROUNDS[1]):
         for interpreter, own in zip(interpreters, times, strict=True):
-            if interpreter is not None:
+            if not isinstance(interpreter, Exception):
                 start = time.perf_counter()
                 interpreter.invoke()
                 own.append(time.perf_counter() - start)
         if i + 1 >= _ROUNDS[0] and time.perf_counter() > end:
             break
-    return [float(np.median(own)) if own else None for own in times]
+    return [
+        ready if isinstance(ready, Exception) else float(np.median(own))
+        for ready, own in zip(interpreters, times, strict=True)
+    ]
 
 
 def _ready(content: bytes, sample: Samples) -> Any:
-    """An interpreter that has run the sample once: the first time is slower. None if it can't."""
+    """An interpreter that has run the sample once: the first time is slower. Or why it can't."""
     arrays = {_input(n): array for n, array in enumerate(keras.tree.flatten(sample.x))}
-    interpreter = _interpreter(content)
     try:
+        interpreter = _interpreter(content)
         details = [
             (d, next(array for name, array in arrays.items() if name in d["name"]))
             for d in interpreter.get_input_details()
@@ -151,8 +154,8 @@ def _ready(content: bytes, sample: Samples) -> Any:
         for d, array in details:
             interpreter.set_tensor(d["index"], _quantised(array, d))
         interpreter.invoke()
-    except (RuntimeError, ValueError):
-        return None
+    except (RuntimeError, ValueError) as error:
+        return error
     return interpreter
 
 

@@ -88,6 +88,22 @@ def test_each_file_is_really_run(models, data, report, file):
     assert 0.05 < variant.latency < 20
 
 
+def test_a_file_that_does_not_run_says_why(models, monkeypatch):
+    """As one does with an operation that the interpreter lacks."""
+    monkeypatch.setattr(
+        "tb_sparsity.report.tflite.convert",
+        lambda model, kind, *rest: b"no" if kind.endswith("16") else convert(model, kind, *rest),
+    )
+    files = ["Keras", "TFLite float32", "TFLite float16"]
+    report = tb_sparsity.compression_report(models[1], models[0], files=files, verbose=False)
+    broken, whole = report.variant("pruned", "TFLite float16"), report.variant("pruned", "TFLite float32")
+    assert (broken.bytes, broken.latency) == (2, None)
+    assert broken.problem.startswith("ValueError: ")
+    assert f"pruned, TFLite float16: {broken.problem}" in str(report)
+    assert whole.problem is None
+    assert whole.latency > 0
+
+
 def test_per_tensor_gives_a_dense_kernel_one_scale(models, report):
     import tensorflow as tf
 
