@@ -20,7 +20,7 @@ const TARGET_LINE = 1.25;
 const FONT = '11px system-ui, "Segoe UI", Roboto, Arial, sans-serif';
 
 /** Charts that have left their place, by their look: making one takes longer than drawing it. */
-const spare = new Map<ChartLook, StepChart[]>();
+const spare = new WeakMap<ChartLook, StepChart[]>();
 /** So many are kept of each look: about as many as go while others come. */
 const SPARE = 12;
 
