@@ -97,6 +97,28 @@ def test_only_charts_on_the_screen_are_fetched_and_only_once(tab, asked):
     assert canvases <= len(near(tab)) + 2
 
 
+def test_a_chart_looks_as_before_after_others_were_drawn_in_its_place(page, tensorboard, tmp_path):
+    """Charts that leave the screen are used for those that come: nothing of them may be left."""
+    names = {f"layer_{i:02}/kernel": 1000 for i in range(60)}
+    # Each weight has a level of its own, half of them in one run only.
+    for run, shown in (("one", list(names)), ("two", list(names)[::2])):
+        levels = {f"sparsity/{name}": 1 - i / 80 for i, name in enumerate(shown)} | {logs.TOTAL: 0.5}
+        rows = ((step, {tag: level * step / 100 for tag, level in levels.items()}) for step in (10, 100))
+        logs.write(tmp_path / run, dict.fromkeys(shown, 1000), rows, SCHEDULE, total_steps=100)
+    tab = Tab(page, wait_until_loaded(tensorboard(tmp_path), tmp_path).url).wait_until_drawn()
+
+    def picture(weight):
+        weight.scroll_into_view_if_needed()
+        expect(weight).to_have_attribute("data-points", re.compile(r"[24]"))
+        page.mouse.move(5, 5)
+        return weight.locator("canvas").evaluate("canvas => canvas.toDataURL()")
+
+    first = [picture(weight) for weight in tab.weights.all()]
+    assert len(set(first)) == len(names)
+    again = [picture(weight) for weight in reversed(tab.weights.all())]
+    assert again[::-1] == first
+
+
 def test_what_nobody_waits_for_any_more_is_aborted(page, tab, asked):
     wait_until_all_drawn(tab, near(tab))
     page.route("**/plugin/sparsity/series", lambda route: None)  # TensorBoard takes its time
