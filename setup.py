@@ -39,6 +39,7 @@ setuptools.setup(
             "hypothesis>=6.100",
             "mypy>=1.11",
             "pandas>=2",
+            "pillow>=10",
             "playwright>=1.47",
             "pytest>=8.0",
             "ruff>=0.6",
