@@ -313,8 +313,10 @@ def _latencies(
     reference = seconds[first]
     told: dict[int, dict[str, float | str]] = {}
     for i, own in seconds.items():
+        variant, _ = found[i]
         if isinstance(own, Exception):
-            told[i] = {} if found[i][0].problem else {"problem": _reason(own)}
+            # Where it ran for the metrics, one number less is no problem.
+            told[i] = {"problem": _reason(own)} if variant.problem is None and not variant.metrics else {}
         elif not isinstance(reference, Exception):
             told[i] = {"latency": own / reference}
     return told

@@ -196,6 +196,14 @@ def test_without_reports_there_is_no_such_view(page, tensorboard, tmp_path):
         expect(tab.frame.get_by_role("tab", name=name)).to_have_count(0)
 
 
+def test_reports_alone_are_told_of_and_not_drawn(page, tensorboard, tmp_path):
+    write(tmp_path / "run", variant("pruned", "Keras", 50_000, 0.5))
+    tensorboard(tmp_path).index(lambda runs: "run/sparsity" in runs)
+    tab = Tab(page, tensorboard(tmp_path).url)
+    expect(tab.headline).to_contain_text("No sparsity over time in this log.", timeout=20_000)
+    expect(tab.frame.get_by_text("Model sparsity")).to_have_count(0)
+
+
 def test_a_report_is_fetched_when_seen_and_again_when_made_anew(page, tensorboard, tmp_path):
     logs.write(tmp_path / "bare", {"a/kernel": 4}, [(1, {TOTAL: 0.5})])
     for run in ("one", "two"):

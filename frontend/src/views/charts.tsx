@@ -40,6 +40,7 @@ export function TotalChart() {
   const hasTotal = useComputed(() =>
     shownRuns.value.some((run) => run.tags.sparsity_total?.includes(TOTAL_NAME)),
   );
+  if (!hasTotal.value && weights.value.length === 0) return null;
   return (
     <section>
       <h2>Model sparsity</h2>
