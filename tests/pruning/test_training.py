@@ -100,7 +100,10 @@ def test_the_first_forward_pass_after_an_update_is_masked_already(small_data):
     callback = UpdatePruningStep()
     callback.set_model(model)
     callback.on_train_begin()
-    losses = [float(model.train_on_batch(x, np.zeros((40, 1)))) for _ in range(2)]
+    losses = []
+    for _ in range(2):
+        model.reset_metrics()  # Keras 3.12 gives the mean of all steps, else
+        losses.append(float(model.train_on_batch(x, np.zeros((40, 1)))))
     assert losses == pytest.approx([(x.sum(1) ** 2).mean(), (x[:, :2].sum(1) ** 2).mean()], rel=1e-3)
 
 
