@@ -25,7 +25,8 @@ tensorboard: $(VENV)/.demo
 	$(BIN)/tensorboard --logdir "$(LOGDIR)" --port $(PORT)
 
 # Side by side: a compiler uses one core, and the browser's suite waits for pages and servers. The tests' arrays are
-# small: threads that share one would wait for each other.
+# small: threads that share one would wait for each other. The longest suite goes first and the backends give way: else
+# it would end alone, on one core of two.
 test: export OMP_NUM_THREADS = 1
 test: export TF_NUM_INTRAOP_THREADS = 1
 test: $(VENV)/bin/python
@@ -68,7 +69,7 @@ jax: export JAX_COMPILATION_CACHE_DIR = $(abspath build/jax)
 jax: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0
 jax: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
 jax torch: $(VENV)/.test
-	KERAS_BACKEND=$@ $(BIN)/python -m pytest -p no:cacheprovider $(ENGINE) $(ELSEWHERE) $(ARGS)
+	KERAS_BACKEND=$@ nice $(BIN)/python -m pytest -p no:cacheprovider $(ENGINE) $(ELSEWHERE) $(ARGS)
 
 # The comparison with tfmot alone; `make test` runs it too.
 parity: $(VENV)/.test $(PARITY_VENV)/.made
