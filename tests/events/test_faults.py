@@ -157,8 +157,9 @@ def test_permission_that_is_lost_and_comes_back(logdir, servers):
         writer.close()
     (message,) = [str(one.message) for one in said]
     assert f"{log_dir}/sparsity now: PermissionError: [Errno 13] Permission denied" in message
-    for server in servers:
-        assert shown(server, "denied", 40) == numbers(range(21, 41))
+    assert read(log_dir)[0]["metrics/n"] == numbers(range(21, 41))
+    for server in servers:  # it may have seen what was deleted, too
+        assert shown(server, "denied", 40).items() >= numbers(range(21, 41)).items()
 
 
 def test_a_directory_that_cannot_be_written_to_is_an_error_at_the_start(tmp_path, logdir):
@@ -239,8 +240,7 @@ def test_a_file_cut_off_anywhere_is_followed_by_the_next_session(logdir, servers
     cuts = {f"cut_{name}": start + cut for name, cut in inside.items()} | {"cut_all": 0, "cut_head": 20}
     for name, cut in cuts.items():
         (logdir / name / "sparsity").mkdir(parents=True)
-        shutil.copy(good, logdir / name / "sparsity")
-        os.truncate(files(logdir / name)[0], cut)
+        (logdir / name / "sparsity" / good.name).write_bytes(good.read_bytes()[:cut])
         train(logdir / name, range(15, 41), -1)
     for server in servers:
         for name, cut in cuts.items():
