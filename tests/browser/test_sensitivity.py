@@ -13,7 +13,7 @@ from tb_sparsity.report.sensitivity import Curve, SensitivityReport
 from tests.browser.logs import number, percent
 from tests.browser.tab import Tab
 from tests.browser.test_export import download
-from tests.browser.test_looks import AXE, CROWDING, RULES, first_missing, inside, violations, walk
+from tests.browser.test_looks import AXE, CROWDING, RULES, WIDTHS, first_missing, inside, violations, walk
 
 pytestmark = pytest.mark.browser
 
@@ -189,8 +189,8 @@ def test_a_report_without_weights_or_that_is_damaged_says_so(open_view, tmp_path
 
 def test_nothing_overlaps_and_nobody_is_shut_out(open_view, crowd):
     view = open_view(crowd, "many")
-    for width, height in ((683, 768), (1366, 768), (2560, 1440)):
-        view.tab.page.set_viewport_size({"width": width, "height": height})
+    for width in WIDTHS:
+        view.tab.page.set_viewport_size({"width": width, "height": 900})
         expect(view.rows.first).to_be_visible()
         assert inside(view.tab).evaluate(CROWDING) == [], width
     order = ["^Sensitivity$", "^Metric$", "Pattern", "Tolerance", "^accuracy against", "Show only", "Copy as Python"]

@@ -16,7 +16,7 @@ from tests.browser import logs
 from tests.browser.logs import TOTAL, number, percent
 from tests.browser.tab import Tab, rgb
 from tests.browser.test_export import download
-from tests.browser.test_looks import AXE, CROWDING, RULES, first_missing, inside, violations, walk
+from tests.browser.test_looks import AXE, CROWDING, RULES, WIDTHS, first_missing, inside, violations, walk
 
 pytestmark = pytest.mark.browser
 
@@ -174,8 +174,8 @@ def test_several_runs_share_what_they_share_and_failures_say_why(open_view, seve
 
 def test_nothing_overlaps_and_nobody_is_shut_out(open_view, several, reported):
     view = open_view(several, "first", "second", HOSTILE)
-    for width, height in ((683, 768), (1366, 768), (2560, 1440)):
-        view.tab.page.set_viewport_size({"width": width, "height": height})
+    for width in WIDTHS:
+        view.tab.page.set_viewport_size({"width": width, "height": 900})
         expect(view.files).to_be_visible()
         assert inside(view.tab).evaluate(CROWDING) == [], width
     order = ["^Size$", "PNG of File sizes", "CSV of File sizes", "Run of the table", "CSV of Sizes", "^Weight$"]

@@ -158,10 +158,12 @@ function Row({ run, row, index }: { run: Run; row: LayerRow; index: number }) {
           <Name text={row.weight} />
         </button>
       </th>
-      <td title={row.layerClass ?? undefined}>{show(row.layerClass, (text) => text)}</td>
-      <td>{show(row.shape, (text) => text)}</td>
+      <td class="text" title={row.layerClass ?? undefined}>
+        {show(row.layerClass, (text) => text)}
+      </td>
+      <td class="text">{show(row.shape, (text) => text)}</td>
       <td class="number">{show(row.size, formatStep)}</td>
-      <td>{show(row.pattern, (text) => text)}</td>
+      <td class="text">{show(row.pattern, (text) => text)}</td>
       <td class="number">{show(row.target, formatShare)}</td>
       <td class="number">{show(row.measured, formatShare)}</td>
       <td class={row.status.trouble ? "number problem" : "number"}>

@@ -41,7 +41,7 @@ export function ReportTable<Row>({ label, heading, columns, rows, idOf, onPoint 
       columns.map(({ name }) => name),
       listed.map((row) => columns.map(({ key }) => key(row))),
     );
-  const side = ({ text }: ReportColumn<Row>) => (text ? undefined : "number");
+  const side = ({ text }: ReportColumn<Row>) => (text ? "text" : "number");
   const [name, ...others] = columns;
   return (
     <section class="layers reported">
